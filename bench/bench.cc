@@ -1,0 +1,224 @@
+// One harness for all that is measured. Ratios are taken in one run, the two sides in turn, because
+// machines drift.
+//     mimeme_bench ingest MIMEME PICTURES WORK [ROUNDS]   whole-process ingest against the bare
+//     ONNX Runtime session mimeme_bench search MIMEME PICTURES WORK            79 images: raw
+//     against reduced vectors, beside the original
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/metrics.h"
+#include "engine/library.h"
+#include "engine/search.h"
+#include "media/scan.h"
+#include "model/session.h"
+
+namespace mimeme {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+[[noreturn]] void die(const Error& error) {
+  std::fprintf(stderr, "bench: %s\n", error.message.c_str());
+  std::exit(1);
+}
+
+template <typename T>
+T need(Result<T> result) {
+  if (!result) die(result.error());
+  return *std::move(result);
+}
+
+// Runs a command to its end, its output thrown away.
+struct Finished {
+  double seconds = 0;
+  double peak_mib = 0;
+};
+Finished run(const std::vector<std::string>& command) {
+  const auto start = Clock::now();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    std::vector<char*> argv;
+    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    if (!std::freopen("/dev/null", "w", stdout)) _exit(127);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  rusage usage{};
+  wait4(pid, &status, 0, &usage);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    die({ErrorCode::kInternal, command[0] + " " + command[1] + " failed"});
+  return {seconds_since(start), static_cast<double>(usage.ru_maxrss) / 1024};
+}
+
+std::vector<std::string> pictures_below(const std::string& folder) {
+  std::vector<std::string> paths;
+  need(scan(folder, {}, [&](ScannedFile&& file) -> Result<> {
+    paths.push_back(std::move(file.path));
+    return {};
+  }));
+  return paths;
+}
+
+void print_machine() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string line, cpu = "?";
+  while (std::getline(info, line))
+    if (line.starts_with("model name")) cpu = line.substr(line.find(':') + 2);
+  std::printf("machine: %s, %u threads; build: " MIMEME_BUILD_TYPE ", gcc " __VERSION__ "\n",
+              cpu.c_str(), std::thread::hardware_concurrency());
+}
+
+// The limit: sessions that do nothing but run, on tensors that are there already. Images a second.
+double bare_rate(const Manifest& manifest, const std::vector<std::vector<float>>& tensors,
+                 int callers, int threads, int runs) {
+  const auto session = need(Session::open(manifest.file, threads));
+  const auto by_name = [](const std::vector<Session::Io>& all, const std::string& name) {
+    return *std::find_if(all.begin(), all.end(),
+                         [&](const Session::Io& io) { return io.name == name; });
+  };
+  const Session::Io input = by_name(session->inputs(), manifest.input.name);
+  const Session::Io output = by_name(session->outputs(), manifest.embedding);
+  std::atomic<int> next = 0;
+  const auto work = [&](int until) {
+    std::vector<float> embedding(static_cast<size_t>(manifest.dim));
+    for (int i = next++; i < until; i = next++) {
+      std::vector<float> in = tensors[static_cast<size_t>(i) % tensors.size()];
+      need([&]() -> Result<bool> {
+        TRY(session->run(input, {in, {1, 3, manifest.input.height, manifest.input.width}}, output,
+                         {embedding, {1, manifest.dim}}));
+        return true;
+      }());
+    }
+  };
+  work(4);  // the first runs allocate
+  next = 0;
+  const auto start = Clock::now();
+  {
+    std::vector<std::jthread> pool;
+    for (int i = 0; i < callers; ++i) pool.emplace_back([&] { work(runs); });
+  }
+  return runs / seconds_since(start);
+}
+
+Manifest built_in() { return need(Registry({MIMEME_BUILT_MODELS}).find("inception-v3")); }
+
+int ingest_bench(const std::string& mimeme, const std::string& folder, const std::string& work,
+                 int rounds) {
+  const Manifest manifest = built_in();
+  const std::vector<std::string> paths = pictures_below(folder);
+  std::vector<std::vector<float>> tensors;
+  for (size_t i = 0; i < std::min<size_t>(32, paths.size()); ++i) {
+    const FileBytes file = need(read_file(paths[i * paths.size() / 32 % paths.size()], 1 << 30));
+    const Decoded decoded = need(decode(file.bytes, decode_target(manifest), {}));
+    const size_t area = decoded.rgb.size() / 3;
+    std::vector<float> planes(decoded.rgb.size());
+    for (size_t p = 0; p < area; ++p)
+      for (size_t c = 0; c < 3; ++c)
+        planes[c * area + p] = static_cast<float>(decoded.rgb[3 * p + c] * manifest.input.scale -
+                                                  manifest.input.mean[c]);
+    tensors.push_back(std::move(planes));
+  }
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int n = static_cast<int>(paths.size()), runs = std::max(64, n / 4);
+  std::printf("ingest of %d pictures, whole process (start, scan, decode, embed, commit, index)\n",
+              n);
+  std::printf("round  bare %d×1  bare 1×%d  ingest  ratio  peak MiB\n", cores, cores);
+  std::vector<double> ratios;
+  for (int round = 1; round <= rounds; ++round) {
+    const double split = bare_rate(manifest, tensors, cores, 1, runs);
+    const double joined = bare_rate(manifest, tensors, 1, cores, runs);
+    const std::string library = work + "/ingest";
+    fs::remove_all(library);
+    const Finished finished = run({mimeme, "add", folder, "--library", library, "--quiet"});
+    const double rate = n / finished.seconds;
+    ratios.push_back(rate / std::max(split, joined));
+    std::printf("%5d  %8.2f  %8.2f  %6.2f  %5.3f  %8.0f\n", round, split, joined, rate,
+                ratios.back(), finished.peak_mib);
+    std::fflush(stdout);
+  }
+  std::printf("median ratio to the better bare rate: %.3f\n", quantile(ratios, 0.5));
+  return 0;
+}
+
+// p50 of searching (and of projecting a raw embedding first), in ms.
+void time_search(Library& library, const char* name, int dim_bytes) {
+  const auto searchable = library.searchable();
+  const auto images = need(library.catalog().images(0, 1 << 20));
+  std::vector<double> search_ms, project_ms;
+  const std::vector<float> raw(static_cast<size_t>(searchable->record.input_dim), 0.5F);
+  for (int round = 0; round < 20; ++round)
+    for (const ImageRecord& image : images) {
+      const Query query = need(query_by_id(library, image.id));
+      const auto start = Clock::now();
+      need(nearest(library, query, {.limit = 20}));
+      search_ms.push_back(1000 * seconds_since(start));
+      const auto middle = Clock::now();
+      searchable->project(raw);
+      project_ms.push_back(1000 * seconds_since(middle));
+    }
+  std::printf(
+      "%-10s %5d dimensions  search p50 %.4f ms p99 %.4f ms  projecting a query %.4f ms  %6d bytes "
+      "a vector\n",
+      name, searchable->record.output_dim, quantile(search_ms, 0.5), quantile(search_ms, 0.99),
+      quantile(project_ms, 0.5), dim_bytes);
+}
+
+int search_bench(const std::string& mimeme, const std::string& folder, const std::string& work) {
+  const std::vector<std::string> all = pictures_below(folder);
+  const std::string library_folder = work + "/search", pictures = work + "/79";
+  fs::remove_all(library_folder);
+  fs::remove_all(pictures);
+  fs::create_directories(pictures);
+  for (size_t i = 0; i < 79; ++i) {
+    const fs::path from = all.at(i * all.size() / 79);
+    fs::copy_file(from, fs::path(pictures) / (std::to_string(i) + from.extension().string()));
+  }
+  run({mimeme, "add", pictures, "--library", library_folder, "--quiet"});
+  const auto library =
+      need(Library::open({.directory = library_folder, .model_folders = {MIMEME_BUILT_MODELS}},
+                         Library::Access::kWrite));
+  std::printf(
+      "79 images, search by an image of the library, in memory (the original: 206 ms at 2048-d in "
+      "16,440 bytes, "
+      "10 ms at 200-d in 2,104 bytes)\n");
+  const int dim = library->searchable()->record.output_dim;
+  time_search(*library, "raw", 2 * dim);
+  need(library->fit_pca({}));
+  time_search(*library, "PCA 99 %", 2 * library->searchable()->record.output_dim);
+  return 0;
+}
+
+}  // namespace
+}  // namespace mimeme
+
+int main(int argc, char** argv) {
+  using namespace mimeme;
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() < 4) {
+    std::fprintf(stderr, "usage: mimeme_bench ingest|search MIMEME PICTURES WORK [ROUNDS]\n");
+    return 2;
+  }
+  if (const auto started = init_media(); !started) die(started.error());
+  print_machine();
+  if (words[0] == "search") return search_bench(words[1], words[2], words[3]);
+  return ingest_bench(words[1], words[2], words[3],
+                      words.size() > 4 ? std::atoi(words[4].c_str()) : 3);
+}

@@ -1,0 +1,52 @@
+// Writes the tiny graphs that the unit tests of src/model feed by hand, so that they need neither
+// the real models nor Node. The results are committed; run this after changing it.
+//
+//   node models/make_tiny.mjs [--out tests/data/tiny]
+//
+// All take a picture of 3 × 2 pixels (width × height) and give the 18 numbers that were fed.
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import onnxProto from 'onnx-proto';
+import { writeWhole } from './files.mjs';
+import { OnnxGraph } from './onnx.mjs';
+
+const { onnx } = onnxProto;
+
+/** `before` may put nodes between the input and the Flatten: it gets the graph, returns a name. */
+function flatten({ input = ['N', 3, 2, 3], output = ['N', 18], before = () => 'input' }) {
+  const graph = new OnnxGraph('tiny');
+  graph.input('input', input);
+  graph.node('Flatten', [before(graph)], 'features', { axis: 1 });
+  graph.output('features', output);
+  return graph.encode();
+}
+
+/** The same graph, of bytes instead of floats. */
+function inBytes(encoded) {
+  const model = onnx.ModelProto.decode(encoded);
+  for (const { type } of [...model.graph.input, ...model.graph.output]) {
+    type.tensorType.elemType = onnx.TensorProto.DataType.UINT8;
+  }
+  return onnx.ModelProto.encode(model).finish();
+}
+
+const GRAPHS = {
+  flatten: flatten({}),
+  dynamic: flatten({ input: ['N', 'C', 'H', 'W'], output: ['N', 'D'] }),
+  fixed_batch: flatten({ input: [1, 3, 2, 3], output: [1, 18] }),
+  // Of 0 the logarithm is -infinity, of less it is not a number.
+  log: flatten({ before: (graph) => graph.node('Log', ['input'], 'log') }),
+  two_inputs: flatten({
+    before: (graph) => graph.node('Add', ['input', graph.input('more', ['N', 3, 2, 3])], 'sum'),
+  }),
+  uint8: inBytes(flatten({})),
+};
+
+const { values: { out } } = parseArgs({
+  options: {
+    out: { type: 'string', default: fileURLToPath(new URL('../tests/data/tiny', import.meta.url)) },
+  },
+});
+for (const [name, bytes] of Object.entries(GRAPHS)) writeWhole(join(out, `${name}.onnx`), bytes);

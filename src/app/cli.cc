@@ -1,0 +1,236 @@
+#include "app/cli.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "app/commands.h"
+#include "app/paths.h"
+#include "app/report.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+namespace mimeme {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Exit status: 0 done or found, 1 nothing found, 2 wrong usage, 3 done but for some files
+(each is named) or stopped by Ctrl-C, 4 failed.
+
+  mimeme add ~/Pictures/memes     index a folder; again: only what is new, changed or gone
+  mimeme similar query.jpg        what looks like this?
+  mimeme COMMAND --help           more about a command)";
+
+using Run = std::function<Result<ExitCode>(const Context&)>;
+
+class CommandLine {
+ public:
+  explicit CommandLine(Run& chosen) : chosen_(chosen) {
+    app_.require_subcommand(0, 1);  // none is told below, where it can be told well
+    app_.fallthrough();
+    app_.footer(kFooter);
+    app_.get_formatter()->column_width(34);
+    app_.set_version_flag("--version", "mimeme " MIMEME_VERSION);
+    app_.add_option("--library", context_.library, "The library's folder (or MIMEME_LIBRARY)")
+        ->type_name("DIR")
+        ->default_str("");
+    app_.add_flag("--json", context_.json, "Print the answer as JSON");
+    app_.add_flag("-q,--quiet", context_.quiet, "Print no progress and no summary");
+    app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
+    add_library_commands();
+    add_model_commands();
+  }
+
+  CLI::App& app() { return app_; }
+  Context& context() { return context_; }
+  bool verbose() const { return verbose_; }
+
+ private:
+  CLI::App* command(CLI::App& parent, const std::string& name, const std::string& help, Run run) {
+    CLI::App* sub = parent.add_subcommand(name, help);
+    sub->fallthrough();
+    sub->callback([this, run = std::move(run)] { chosen_ = run; });
+    return sub;
+  }
+
+  static void add_limits(CLI::App* sub, DecodeLimits& limits) {
+    sub->add_option("--max-bytes", limits.max_bytes, "Refuse files larger than this")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--max-pixels", limits.max_pixels, "Refuse pictures with more pixels than this")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--max-frames", limits.max_frames,
+                    "Refuse animations with more frames than this")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+  }
+
+  void add_library_commands() {
+    CLI::App* sub = command(
+        app_, "add", "Index folders and pictures in place, or bring what was added up to date",
+        [this](const Context& c) { return add(c, add_); });
+    sub->add_option("PATH", add_.paths, "Folders or files; none: every folder added before");
+    sub->add_option("--exclude", add_.exclude,
+                    "Pass over what matches, as in .gitignore; may be repeated")
+        ->type_name("PATTERN")
+        ->allow_extra_args(false);
+    sub->add_flag("--retry-failed", add_.retry_failed,
+                  "Try files again that failed and have not changed");
+    sub->add_option("--threads", add_.threads,
+                    "Threads to decode and to embed with; 0: one for each core")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 256));
+    add_limits(sub, add_.limits);
+    sub->footer(
+        "Files are never changed, moved or copied. Ctrl-C is safe: what is done is kept, and the "
+        "same\n"
+        "command goes on from there. A file .mimemeignore in a folder excludes as .gitignore "
+        "would.");
+
+    sub = command(app_, "similar", "Find the images that look like a picture",
+                  [this](const Context& c) { return similar(c, similar_); });
+    sub->add_option("QUERY", similar_.query, "A file, or the id of an image in the library")
+        ->required();
+    sub->add_option("--limit", similar_.limit, "How many at most")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+    sub->add_option("--min", similar_.min_similarity, "Leave out what is less similar; 0..1")
+        ->type_name("S")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 1.0));
+    add_limits(sub, similar_.limits);
+
+    sub = command(app_, "remove", "Forget pictures; the files stay",
+                  [this](const Context& c) { return remove(c, remove_); });
+    sub->add_option("TARGET", remove_.targets, "Files, folders or image ids")->required();
+    sub->footer(
+        "A forgotten file that lies below an added folder comes back with the next `mimeme add`.");
+
+    sub = command(app_, "status", "Say what the library holds",
+                  [this](const Context& c) { return status(c, status_); });
+    sub->add_flag("--failed", status_.failed, "Name every file that could not be indexed, and why");
+
+    sub = command(app_, "check", "Verify everything, and mend what is derived",
+                  [this](const Context& c) { return check_command(c, check_); });
+    sub->add_flag("--originals", check_.read_originals,
+                  "Read every original again and compare its bytes (slow)");
+
+    sub = command(app_, "export", "Write the library as JSON lines and a NumPy array",
+                  [this](const Context& c) { return export_command(c, folder_); });
+    sub->add_option("FOLDER", folder_, "A folder that is empty or not there yet")->required();
+    sub = command(app_, "import", "Add what an export holds, without decoding anything",
+                  [this](const Context& c) { return import_command(c, folder_); });
+    sub->add_option("FOLDER", folder_, "What `mimeme export` wrote")->required();
+  }
+
+  void add_model_commands() {
+    CLI::App* pca = app_.add_subcommand("pca", "Fewer dimensions for faster search in less memory");
+    pca->require_subcommand(1)->fallthrough();
+    CLI::App* sub =
+        command(*pca, "fit", "Fit on all images of the library; nothing is decoded again",
+                [this](const Context& c) { return pca_fit(c, fit_); });
+    CLI::Option* variance =
+        sub->add_option("--variance", fit_.variance, "Keep this share of the variance; 0..1")
+            ->type_name("S")
+            ->capture_default_str();
+    sub->add_option("--dim", fit_.dim, "Keep this many dimensions instead")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber)
+        ->excludes(variance);
+    sub = command(*pca, "show", "The explained-variance curve",
+                  [this](const Context& c) { return pca_show(c, show_); });
+    sub->add_option("--recall", show_.recall_sample,
+                    "Also compare the answers with those of the raw vectors, for N images (reads "
+                    "all raw vectors)")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+
+    CLI::App* models = app_.add_subcommand("models", "The models that turn pictures into vectors");
+    models->require_subcommand(1)->fallthrough();
+    command(*models, "list", "Which there are", [](const Context& c) { return models_list(c); });
+    sub = command(*models, "show", "All about one",
+                  [this](const Context& c) { return models_show(c, model_); });
+    sub->add_option("NAME", model_)->required();
+    sub = command(*models, "verify", "Compare files with their checksums",
+                  [this](const Context& c) { return models_verify(c, model_); });
+    sub->add_option("NAME", model_, "None: all");
+    sub = command(*models, "add", "Add one of your own",
+                  [this](const Context& c) { return models_add(c, file_, manifest_); });
+    sub->add_option("FILE", file_, "An ONNX file")->required();
+    sub->add_option("--manifest", manifest_, "Its description; docs/models.md says what it holds")
+        ->type_name("FILE")
+        ->required();
+    sub = command(*models, "use", "Embed the whole library with a model, then search with it",
+                  [this](const Context& c) { return models_use(c, model_); });
+    sub->add_option("NAME", model_)->required();
+    sub->footer(
+        "The old vectors stay until the new ones are complete. Ctrl-C is safe: the same "
+        "command\ngoes on.");
+
+    sub = command(app_, "evaluate", "Measure search quality against known answers",
+                  [this](const Context& c) { return evaluate_command(c, evaluate_); });
+    sub->add_option("MANIFEST", evaluate_.manifest,
+                    "JSON lines: a query and its right answers each")
+        ->required();
+    sub->add_option("--labels", evaluate_.labels, "JSON lines: an image and its category each")
+        ->type_name("FILE");
+    sub->footer("The images that should be found must have been indexed with `mimeme add`.");
+  }
+
+  Run& chosen_;
+  CLI::App app_{"mimeme: image search for memes, on your own machine", "mimeme"};
+  Context context_{.library = default_library(), .model_folders = model_folders()};
+  bool verbose_ = false;
+  AddArguments add_;
+  SimilarArguments similar_;
+  RemoveArguments remove_;
+  StatusArguments status_;
+  CheckArguments check_;
+  PcaFitArguments fit_;
+  PcaShowArguments show_;
+  EvaluateArguments evaluate_;
+  std::string folder_, model_, file_, manifest_;
+};
+
+}  // namespace
+
+int run_cli(int argc, const char* const* argv, std::function<std::stop_token()> stop_on_interrupt) {
+  Run chosen;
+  CommandLine line(chosen);
+  try {
+    line.app().parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return line.app().exit(e) == 0 ? kExitDone : kExitUsage;
+  }
+  if (!chosen) {
+    fmt::print(stderr, "{}", line.app().help());
+    return kExitUsage;
+  }
+  if (line.verbose()) set_log_level(LogLevel::kDebug);
+  line.context().stop_on_interrupt = std::move(stop_on_interrupt);
+  if (line.context().library.empty()) {
+    fmt::print(stderr, "mimeme: --library needs a folder\n");
+    return kExitUsage;
+  }
+  const Result<ExitCode> done = chosen(line.context());
+  if (done) {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return *done;
+    fmt::print(stderr, "mimeme: the answer could not be written: is the disk full?\n");
+    return kExitFailed;
+  }
+  if (line.context().json) {
+    fmt::print("{}\n", Json(Json::Object{{"error", to_utf8(done.error().message)}}).dump());
+  }
+  fmt::print(stderr, "mimeme: {}\n", printable(done.error().message));
+  return exit_code(done.error().code);
+}
+
+}  // namespace mimeme

@@ -1,0 +1,88 @@
+// The commands, each a function of its arguments that prints its answer and returns the exit code.
+// cli.cc parses the command line into these.
+#ifndef MIMEME_APP_COMMANDS_H_
+#define MIMEME_APP_COMMANDS_H_
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "app/exit_code.h"
+#include "base/result.h"
+#include "media/decode.h"
+
+namespace mimeme {
+
+// What every command is told.
+struct Context {
+  std::string library;
+  std::vector<std::string> model_folders;
+  bool json = false;
+  bool quiet = false;
+  // Makes Ctrl-C request a stop from now on. Commands that do not ask for it simply end: all they
+  // change, they change in one transaction.
+  std::function<std::stop_token()> stop_on_interrupt;
+};
+
+struct AddArguments {
+  std::vector<std::string> paths;
+  std::vector<std::string> exclude;
+  bool retry_failed = false;
+  int threads = 0;
+  DecodeLimits limits;
+};
+Result<ExitCode> add(const Context& context, const AddArguments& arguments);
+
+struct SimilarArguments {
+  std::string query;  // a file, or an image id
+  int limit = 20;
+  double min_similarity = 0;
+  DecodeLimits limits;
+};
+Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments);
+
+struct RemoveArguments {
+  std::vector<std::string> targets;  // files, folders, image ids
+};
+Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments);
+
+struct StatusArguments {
+  bool failed = false;
+};
+Result<ExitCode> status(const Context& context, const StatusArguments& arguments);
+
+struct CheckArguments {
+  bool read_originals = false;
+};
+Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments);
+
+Result<ExitCode> export_command(const Context& context, const std::string& folder);
+Result<ExitCode> import_command(const Context& context, const std::string& folder);
+
+struct PcaFitArguments {
+  double variance = 0.99;
+  int dim = 0;
+};
+Result<ExitCode> pca_fit(const Context& context, const PcaFitArguments& arguments);
+struct PcaShowArguments {
+  int recall_sample = 0;  // 0: do not measure
+};
+Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& arguments);
+
+Result<ExitCode> models_list(const Context& context);
+Result<ExitCode> models_show(const Context& context, const std::string& name);
+Result<ExitCode> models_verify(const Context& context, const std::string& name);  // empty: all
+Result<ExitCode> models_add(const Context& context, const std::string& file,
+                            const std::string& manifest);
+Result<ExitCode> models_use(const Context& context, const std::string& name);
+
+struct EvaluateArguments {
+  std::string manifest;
+  std::string labels;
+};
+Result<ExitCode> evaluate_command(const Context& context, const EvaluateArguments& arguments);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_APP_COMMANDS_H_

@@ -1,0 +1,286 @@
+// add, similar, remove, status, check, export, import.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "app/commands.h"
+#include "app/report.h"
+#include "base/utf8.h"
+#include "engine/check.h"
+#include "engine/search.h"
+#include "engine/transfer.h"
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+// A number, unless there is a file of that name.
+std::optional<ImageId> as_image_id(const std::string& text) {
+  ImageId id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc() || end != text.data() + text.size() || fs::exists(text))
+    return std::nullopt;
+  return id;
+}
+
+std::string size_text(const ImageInfo& info) {
+  return fmt::format("{}×{}", info.width, info.height);
+}
+
+Json to_json(const SimilarHit& hit) {
+  Json::Array paths;
+  for (const std::string& path : hit.image.paths) paths.emplace_back(to_utf8(path));
+  return Json::Object{{"id", hit.image.id},
+                      {"similarity", static_cast<double>(hit.similarity)},
+                      {"paths", std::move(paths)},
+                      {"format", hit.image.info.format},
+                      {"width", hit.image.info.width},
+                      {"height", hit.image.info.height},
+                      {"bytes", hit.image.bytes},
+                      {"sha256", to_hex(hit.image.sha256)}};
+}
+
+void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
+  if (context.json) {
+    print_json(Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
+  } else if (!context.quiet) {
+    fmt::print("{} {}, {}\n", count_of(summary.images, "image"), done,
+               count_of(summary.embeddings, "embedding"));
+  }
+}
+
+}  // namespace
+
+Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kCreate));
+  ProgressBar bar(context.quiet || context.json);
+  const IngestSummary summary = TRY(ingest(*library,
+                                           {.roots = arguments.paths,
+                                            .exclude = arguments.exclude,
+                                            .retry_failed = arguments.retry_failed,
+                                            .pipeline = {.limits = arguments.limits,
+                                                         .decode_threads = arguments.threads,
+                                                         .encode_threads = arguments.threads,
+                                                         .stop = context.stop_on_interrupt()}},
+                                           events_to(bar)));
+  bar.clear();
+  return report(context, summary);
+}
+
+Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  SimilarOptions options{.limit = arguments.limit,
+                         .min_similarity = static_cast<float>(arguments.min_similarity)};
+  Query query;
+  if (const auto id = as_image_id(arguments.query)) {
+    query = TRY(query_by_id(*library, *id));
+    options.exclude.push_back(*id);  // its neighbours are asked for
+  } else {
+    std::unique_ptr<ImageEncoder> encoder;
+    query = TRY(query_by_file(*library, arguments.query, arguments.limits,
+                              [&]() -> Result<const ImageEncoder*> {
+                                encoder = TRY(library->open_encoder({.threads = 0}));
+                                return encoder.get();
+                              }));
+  }
+  const auto hits = TRY(with_images(*library, TRY(nearest(*library, query, options))));
+  if (context.json) {
+    Json::Array list;
+    for (const SimilarHit& hit : hits) list.push_back(to_json(hit));
+    print_json(Json::Object{{"query", to_utf8(arguments.query)}, {"hits", std::move(list)}});
+  } else if (hits.empty() && !library->searchable()) {
+    fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
+  } else if (hits.empty()) {
+    fmt::print("no good match: nothing in the library is at or above {:.2f}\n",
+               arguments.min_similarity);
+  } else {
+    std::vector<std::vector<std::string>> rows{{"similarity", "id", "size", "path"}};
+    for (const SimilarHit& hit : hits) {
+      rows.push_back({fmt::format("{:.3f}", hit.similarity), std::to_string(hit.image.id),
+                      size_text(hit.image.info),
+                      hit.image.paths.empty() ? "" : printable(hit.image.paths.front())});
+      for (size_t i = 1; i < hit.image.paths.size(); ++i)
+        rows.push_back({"", "", "", printable(hit.image.paths[i])});
+    }
+    print_table(rows);
+  }
+  return hits.empty() ? kExitNothingFound : kExitDone;
+}
+
+Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
+  int64_t removed = 0;
+  bool missed = false;
+  for (const std::string& target : arguments.targets) {
+    int64_t went = 0;  // images: a picture that lies elsewhere too stays
+    bool known = false;
+    if (const auto id = as_image_id(target)) {
+      const auto image = library->catalog().image(*id);
+      if (image) {
+        TRY(library->catalog().remove_images({{*id}}));
+        went = 1;
+      } else if (image.error().code != ErrorCode::kNotFound) {
+        return image.error();
+      }
+    } else {
+      // As it was walked, or with its links resolved: the user may have seen either.
+      std::error_code ignored;
+      const fs::path walked = fs::absolute(target, ignored).lexically_normal();
+      for (const fs::path& path : {walked, fs::weakly_canonical(walked, ignored)}) {
+        if (path.empty()) continue;
+        const int64_t files = TRY(library->catalog().count_files_below(path));
+        known = known || files > 0;
+        went += TRY(library->catalog().remove_path(path));
+      }
+    }
+    if (!known && went == 0) {
+      fmt::print(stderr, "{}: not in the library\n", printable(target));
+      missed = true;
+    }
+    removed += went;
+  }
+  TRY(library->refresh());
+  if (context.json) {
+    print_json(Json::Object{{"removed", removed}});
+  } else if (!context.quiet) {
+    fmt::print("{} forgotten; no file was touched\n", count_of(removed, "image"));
+  }
+  return missed ? (removed > 0 ? kExitPartly : kExitNothingFound) : kExitDone;
+}
+
+Result<ExitCode> status(const Context& context, const StatusArguments& arguments) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  Catalog& catalog = library->catalog();
+  const CatalogCounts counts = TRY(catalog.counts());
+  const auto active = TRY(catalog.active_model());
+  const auto projection = TRY(catalog.projection());
+  const auto searchable = library->searchable();
+  const std::vector<std::string> roots = TRY(catalog.roots());
+  const std::vector<FailedFile> failed =
+      TRY(catalog.failed_files(arguments.failed ? INT32_MAX : 0));
+  std::error_code ignored;
+  const auto catalog_bytes =
+      static_cast<int64_t>(fs::file_size(fs::path(context.library) / "catalog.duckdb", ignored));
+
+  if (context.json) {
+    Json::Array folders, failures;
+    for (const std::string& root : roots) folders.emplace_back(to_utf8(root));
+    for (const FailedFile& file : failed)
+      failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
+    Json::Object object{{"library", to_utf8(context.library)},
+                        {"images", counts.images},
+                        {"files", counts.files},
+                        {"failed_files", counts.failed_files},
+                        {"bytes", counts.bytes},
+                        {"catalog_bytes", catalog_bytes},
+                        {"folders", std::move(folders)},
+                        {"model", active ? Json(active->name) : Json()},
+                        {"embedded", counts.embedded},
+                        {"searchable", searchable ? searchable->index->size() : 0}};
+    if (projection)
+      object.emplace_back("projection", Json::Object{{"kind", projection->kind},
+                                                     {"input_dim", projection->input_dim},
+                                                     {"output_dim", projection->output_dim},
+                                                     {"fitted_on", projection->fitted_on}});
+    if (searchable) object.emplace_back("isa", searchable->index->isa());
+    if (arguments.failed) object.emplace_back("failed", std::move(failures));
+    print_json(object);
+    return kExitDone;
+  }
+
+  std::vector<std::vector<std::string>> rows{
+      {"library", printable(context.library) + " (" + human_bytes(catalog_bytes) + ")"},
+      {"images",
+       fmt::format("{} ({} of originals)", human_count(counts.images), human_bytes(counts.bytes))},
+      {"files", human_count(counts.files)},
+      {"failed", human_count(counts.failed_files) + (counts.failed_files > 0 && !arguments.failed
+                                                         ? " (mimeme status --failed names them)"
+                                                         : "")},
+      {"model", active ? fmt::format("{} ({}-d)", active->name, active->dim) : "none yet"},
+  };
+  if (projection && projection->kind == "pca") {
+    rows.push_back({"projection",
+                    fmt::format("PCA {} → {} dimensions, fitted on {}", projection->input_dim,
+                                projection->output_dim, count_of(projection->fitted_on, "image"))});
+    // Directions that the library's growth brought are not in the old fit.
+    if (counts.embedded > 4 * projection->fitted_on)
+      rows.push_back({"", "the library has grown fourfold since: consider `mimeme pca fit`"});
+  } else if (projection) {
+    rows.push_back(
+        {"projection",
+         fmt::format("none: raw {}-d vectors (PCA comes at {} images, or with `mimeme pca fit`)",
+                     projection->input_dim, kPcaMinImages)});
+  }
+  if (searchable)
+    rows.push_back(
+        {"searchable", fmt::format("{} (exact, {})", count_of(searchable->index->size(), "image"),
+                                   searchable->index->isa())});
+  for (size_t i = 0; i < roots.size(); ++i)
+    rows.push_back({i == 0 ? "folders" : "", printable(roots[i])});
+  print_table(rows);
+  for (const FailedFile& file : failed)
+    fmt::print("failed: {}: {}\n", printable(file.path), printable(file.error));
+  return kExitDone;
+}
+
+Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
+  ProgressBar bar(context.quiet || context.json);
+  const CheckReport found = TRY(check(*library, {.read_originals = arguments.read_originals,
+                                                 .progress = [&](int64_t done, int64_t total) {
+                                                   bar.update("checking originals", done, total);
+                                                 }}));
+  bar.clear();
+  if (context.json) {
+    const auto list = [](const std::vector<std::string>& sentences) {
+      Json::Array array;
+      for (const std::string& sentence : sentences) array.emplace_back(to_utf8(sentence));
+      return array;
+    };
+    print_json(Json::Object{{"clean", found.clean()},
+                            {"images", found.images},
+                            {"vectors", found.vectors},
+                            {"problems", list(found.problems)},
+                            {"repaired", list(found.repaired)},
+                            {"notes", list(found.notes)}});
+  } else {
+    for (const std::string& sentence : found.problems)
+      fmt::print("problem: {}\n", printable(sentence));
+    for (const std::string& sentence : found.repaired)
+      fmt::print("repaired: {}\n", printable(sentence));
+    for (const std::string& sentence : found.notes) fmt::print("note: {}\n", printable(sentence));
+    if (!context.quiet)
+      fmt::print("{}, {} checked: {}\n", count_of(found.images, "image"),
+                 count_of(found.vectors, "vector"),
+                 found.clean()            ? "clean"
+                 : found.problems.empty() ? "repaired"
+                                          : "not clean");
+  }
+  return found.problems.empty() ? kExitDone : kExitFailed;
+}
+
+Result<ExitCode> export_command(const Context& context, const std::string& folder) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  ProgressBar bar(context.quiet || context.json);
+  const auto summary = TRY(export_library(*library, folder, [&](int64_t done, int64_t total) {
+    bar.update("exporting", done, total);
+  }));
+  bar.clear();
+  print_transfer(context, summary, "exported");
+  return kExitDone;
+}
+
+Result<ExitCode> import_command(const Context& context, const std::string& folder) {
+  const auto library = TRY(Library::open(library_options(context), Library::Access::kCreate));
+  ProgressBar bar(context.quiet || context.json);
+  const auto summary = TRY(import_library(*library, folder, [&](int64_t done, int64_t total) {
+    bar.update("importing", done, total);
+  }));
+  bar.clear();
+  print_transfer(context, summary, "imported");
+  return kExitDone;
+}
+
+}  // namespace mimeme

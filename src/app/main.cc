@@ -1,0 +1,55 @@
+// The composition root: signals, libraries, the command line, and the only catch-all.
+#include <semaphore.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <stop_token>
+#include <thread>
+
+#include "app/cli.h"
+#include "app/exit_code.h"
+#include "media/decode.h"
+
+namespace {
+
+sem_t interrupted;  // posted by the handler: all that a handler may do
+
+// From now on Ctrl-C and SIGTERM request a stop, and a second one ends the process at once.
+// (Blocking them in all threads but one would be simpler, but OpenBLAS starts threads before main.)
+std::stop_token stop_on_interrupt() {
+  const std::stop_source source;
+  sem_init(&interrupted, 0, 0);
+  std::thread([stop = source]() mutable {
+    const auto wait = [] {
+      while (sem_wait(&interrupted) != 0) {
+      }
+    };
+    wait();
+    stop.request_stop();
+    wait();
+    std::_Exit(128 + SIGINT);
+  }).detach();
+  struct sigaction action = {};
+  action.sa_handler = [](int) { sem_post(&interrupted); };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return source.get_token();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (const auto started = mimeme::init_media(); !started) {
+      std::fprintf(stderr, "mimeme: %s\n", started.error().message.c_str());
+      return mimeme::kExitFailed;
+    }
+    return mimeme::run_cli(argc, argv, stop_on_interrupt);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());
+    return mimeme::kExitFailed;
+  }
+}

@@ -1,0 +1,19 @@
+// Levelled logging to standard error, one line each: "12:03:44 warning ingest: file skipped
+// path=/a/b.png". Engine and app log; lower layers return errors. Thread-safe. User text goes
+// through quoted().
+#ifndef MIMEME_BASE_LOG_H_
+#define MIMEME_BASE_LOG_H_
+
+#include <string>
+#include <string_view>
+
+namespace mimeme {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+
+void set_log_level(LogLevel level);  // kWarning until set
+void log(LogLevel level, std::string_view message);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_BASE_LOG_H_

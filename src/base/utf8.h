@@ -1,0 +1,19 @@
+// File names are bytes; databases and JSON want UTF-8. These two map any file name to valid UTF-8
+// and back without loss: each byte that is not part of valid UTF-8 becomes one code point of the
+// private plane, U+10FF00 + byte.
+#ifndef MIMEME_BASE_UTF8_H_
+#define MIMEME_BASE_UTF8_H_
+
+#include <string>
+#include <string_view>
+
+namespace mimeme {
+
+// Pure; safe from any thread. from_utf8(to_utf8(s)) == s for every s that holds no code point above
+// U+10FF00 itself.
+std::string to_utf8(std::string_view bytes);
+std::string from_utf8(std::string_view text);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_BASE_UTF8_H_

@@ -1,0 +1,118 @@
+#include "core/pca.h"
+
+#define EIGEN_USE_BLAS  // OpenBLAS picks the CPU's vector unit at run time; Eigen alone would be
+                        // built for SSE2
+#include <lapacke.h>
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <string>
+
+namespace mimeme {
+namespace {
+
+using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Rows = Eigen::Map<const RowMajor>;
+
+Rows as_rows(std::span<const float> rows, int dim) {
+  return {rows.data(), static_cast<Eigen::Index>(rows.size()) / dim, dim};
+}
+
+Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+}  // namespace
+
+struct PcaFitter::State {
+  explicit State(int d)
+      : dim(d), sum(Eigen::VectorXd::Zero(d)), scatter(Eigen::MatrixXd::Zero(d, d)) {}
+
+  const int dim;
+  int64_t count = 0;
+  Eigen::VectorXd
+      shift;            // the first row: subtracted from all, so that the sums stay small and exact
+  Eigen::VectorXd sum;  // of shifted rows
+  Eigen::MatrixXd scatter;  // lower triangle of Σ x xᵀ of shifted rows
+};
+
+PcaFitter::PcaFitter(int dim) : state_(std::make_unique<State>(dim)) {}
+PcaFitter::~PcaFitter() = default;
+
+int64_t PcaFitter::count() const { return state_->count; }
+
+void PcaFitter::add(std::span<const float> rows) {
+  if (rows.empty()) return;
+  State& s = *state_;
+  const Rows x = as_rows(rows, s.dim);
+  if (s.count == 0) s.shift = x.row(0).cast<double>();
+  const Eigen::MatrixXd shifted = (x.cast<double>().rowwise() - s.shift.transpose()).transpose();
+  s.sum += shifted.rowwise().sum();
+  s.scatter.selfadjointView<Eigen::Lower>().rankUpdate(shifted);
+  s.count += x.rows();
+}
+
+Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
+  const State& s = *state_;
+  if (s.count < 2)
+    return invalid("PCA needs at least 2 images, there are " + std::to_string(s.count));
+  if (!(target.variance > 0 && target.variance <= 1))
+    return invalid("variance must be above 0 and at most 1");
+
+  const double n = static_cast<double>(s.count);
+  const Eigen::VectorXd mean = s.sum / n;
+  Eigen::MatrixXd covariance = s.scatter;
+  covariance.selfadjointView<Eigen::Lower>().rankUpdate(mean, -n);
+  covariance /= n - 1;
+  Eigen::VectorXd variances(s.dim);  // rising
+  // Divide and conquer (LAPACK dsyevd): ten times faster at 2048 × 2048 than Eigen's own QR
+  // iteration.
+  if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', s.dim, covariance.data(), s.dim,
+                     variances.data()) != 0)
+    return Error{ErrorCode::kInternal, "PCA did not converge"};
+
+  const double total = variances.cwiseMax(0).sum();
+  // Rounding leaves tiny variances where there are none; n rows span n−1 dimensions at most.
+  const int64_t most = std::min<int64_t>(s.dim, s.count - 1);
+  const double noise = variances[s.dim - 1] * 1e-10;
+  int rank = 0;
+  while (rank < most && variances[s.dim - 1 - rank] > noise) ++rank;
+  if (!(total > 0) || rank == 0) return invalid("PCA needs images that differ");
+  if (target.dim < 0 || target.dim > rank)
+    return invalid("these images span " + std::to_string(rank) + " dimensions, " +
+                   std::to_string(target.dim) + " were asked for");
+
+  Pca pca;
+  pca.input_dim = s.dim;
+  double explained = 0;
+  for (int i = 0; i < rank; ++i) {
+    const double ratio = variances[s.dim - 1 - i] / total;
+    pca.explained_variance_ratio.push_back(static_cast<float>(ratio));
+    if (explained < target.variance) pca.output_dim = i + 1;
+    explained += ratio;
+  }
+  if (target.dim > 0) pca.output_dim = target.dim;
+
+  const Eigen::VectorXf centre = (s.shift + mean).cast<float>();
+  pca.mean.assign(centre.begin(), centre.end());
+  const RowMajor components =
+      covariance.rightCols(pca.output_dim).rowwise().reverse().transpose().cast<float>();
+  pca.components.assign(components.data(), components.data() + components.size());
+  return pca;
+}
+
+std::vector<float> project(const Pca& pca, std::span<const float> rows) {
+  const Rows x = as_rows(rows, pca.input_dim);
+  const Rows components = as_rows(pca.components, pca.input_dim);
+  const Eigen::Map<const Eigen::RowVectorXf> mean(pca.mean.data(), pca.input_dim);
+  std::vector<float> out(static_cast<size_t>(x.rows()) * pca.output_dim);
+  Eigen::Map<RowMajor> y(out.data(), x.rows(), pca.output_dim);
+  y.noalias() = (x.rowwise() - mean) * components.transpose();
+  l2_normalise(out, pca.output_dim);
+  return out;
+}
+
+void l2_normalise(std::span<float> rows, int dim) {
+  Eigen::Map<RowMajor> x(rows.data(), static_cast<Eigen::Index>(rows.size()) / dim, dim);
+  for (Eigen::Index i = 0; i < x.rows(); ++i) x.row(i).stableNormalize();
+}
+
+}  // namespace mimeme

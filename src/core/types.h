@@ -1,0 +1,42 @@
+// The plain data that every layer speaks in.
+#ifndef MIMEME_CORE_TYPES_H_
+#define MIMEME_CORE_TYPES_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mimeme {
+
+// Given once, never used again, even after the image is gone. 0 means none.
+using ImageId = int64_t;
+
+// SHA-256 of a file's bytes: the identity of an image. Two files with the same bytes are one image
+// with two paths.
+using Sha256 = std::array<uint8_t, 32>;
+std::string to_hex(const Sha256& digest);
+
+// What was learnt of a picture by decoding it.
+struct ImageInfo {
+  std::string format;  // "jpeg", "png", "webp", "gif", "avif", "heic", "tiff"
+  int width = 0;       // pixels, as displayed (EXIF orientation applied)
+  int height = 0;
+  int frames = 1;
+};
+
+// An embedding: dim floats. Raw ones are what the model gave; reduced ones are projected and
+// L2-normalised.
+using Embedding = std::vector<float>;
+
+// IEEE 754 binary16 bits, the form in which raw embeddings are kept (relative error 2^-11).
+using Half = uint16_t;
+
+struct Hit {
+  ImageId id = 0;
+  float similarity = 0;  // 0..1, 1 identical
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_CORE_TYPES_H_

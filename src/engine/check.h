@@ -1,0 +1,35 @@
+// Verifying a library, and mending what is derived.
+#ifndef MIMEME_ENGINE_CHECK_H_
+#define MIMEME_ENGINE_CHECK_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/library.h"
+
+namespace mimeme {
+
+struct CheckOptions {
+  bool read_originals =
+      false;  // read every original again and compare its SHA-256 (slow: all bytes of the library)
+  std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
+};
+
+struct CheckReport {
+  std::vector<std::string> problems;  // what could not be mended
+  std::vector<std::string> repaired;  // derived data that was wrong and has been made again
+  std::vector<std::string>
+      notes;  // originals that are gone or have changed: `mimeme add` brings the library up to date
+  int64_t images = 0;
+  int64_t vectors = 0;
+  bool clean() const { return problems.empty() && repaired.empty(); }
+};
+
+// Catalog invariants, raw embeddings (shape, finite), reduced vectors, the index row by row against
+// the catalog, the model's checksum, and the originals. REQUIRES: the library is open for writing.
+Result<CheckReport> check(Library& library, const CheckOptions& options);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_CHECK_H_

@@ -1,0 +1,59 @@
+// Measuring search quality against known answers.
+#ifndef MIMEME_ENGINE_EVALUATE_H_
+#define MIMEME_ENGINE_EVALUATE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/library.h"
+
+namespace mimeme {
+
+// One row of the report; see core/metrics.h for the measures. Times are of a query as a user makes
+// it: read, decode, embed, search (an image of the library is only searched).
+struct TaskReport {
+  std::string task;
+  int64_t queries = 0;
+  double r1 = 0, r10 = 0, p5 = 0, map = 0;
+  double p50_ms = 0, p99_ms = 0;
+};
+
+struct EvaluationReport {
+  std::vector<TaskReport> tasks;  // in the order of the manifest
+  struct Skipped {
+    std::string task;
+    int64_t queries = 0;
+    std::string why;
+  };
+  std::vector<Skipped> skipped;
+};
+
+struct EvaluateOptions {
+  std::string
+      manifest;  // JSON lines: {"task","query":{"image"|"text"},"relevant":[…],"exclude":[…]?};
+                 // paths are relative to it
+  std::string labels;  // JSON lines: {"image","category"}; empty: none. Checked; of use to tasks by
+                       // words only.
+  std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
+};
+
+// An image query is never its own hit when it is an image of the library. kCorrupt names the line;
+// kNotFound if an image that should be found is not in the library (it has to be indexed first).
+Result<EvaluationReport> evaluate(Library& library, const EvaluateOptions& options);
+
+// How faithful the projection is: of each image's ten nearest by another measure, the share that is
+// among its ten nearest by the reduced vectors, averaged over `sample` images spread over the
+// library.
+struct Faithfulness {
+  int64_t images = 0;
+  double recall_vs_centred =
+      0;  // against raw embeddings seen from the library's mean, what PCA approximates
+  double recall_vs_raw = 0;  // against raw embeddings as they are
+};
+// kInvalidArgument without a PCA. Memory: all raw embeddings (8 KB each at 2048-d).
+Result<Faithfulness> projection_faithfulness(Library& library, int sample);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_EVALUATE_H_

@@ -1,0 +1,219 @@
+#include "engine/ingest.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "media/scan.h"
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kScanPage = 1024;  // files handed to the catalog at a time
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+bool lies_below(const std::string& path, const std::string& root) {
+  return path == root || root == "/" || path.starts_with(root + "/");
+}
+
+// Absolute, links resolved, and none inside another.
+Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots) {
+  std::vector<std::string> clean;
+  for (const std::string& root : roots) {
+    std::error_code error;
+    const fs::path path = fs::canonical(root, error);
+    if (error)
+      return Error{ErrorCode::kNotFound, root + ": " + error.message() +
+                                             " (to forget what was indexed there: mimeme remove " +
+                                             root + ")"};
+    clean.push_back(path);
+  }
+  std::sort(clean.begin(), clean.end());
+  std::vector<std::string> outer;
+  for (const std::string& root : clean)
+    if (std::none_of(outer.begin(), outer.end(),
+                     [&](const auto& o) { return lies_below(root, o); }))
+      outer.push_back(root);
+  return outer;
+}
+
+// Walks one root into the plan. Adds to the summary what is passed over.
+Result<> scan_root(Library& library, const std::string& root, const IngestOptions& options,
+                   Catalog::Plan& plan, int64_t& seen, IngestSummary& summary,
+                   const IngestEvents& events) {
+  std::vector<Catalog::Plan::Found> page;
+  const auto flush = [&]() -> Result<> {
+    TRY(plan.add(page));
+    seen += static_cast<int64_t>(page.size());
+    page.clear();
+    events.progress({.phase = Progress::Phase::kScanning, .done = seen});
+    return {};
+  };
+  const ScanSummary scanned =
+      TRY(scan(root, {.exclude = options.exclude, .stop = options.pipeline.stop},
+               [&](ScannedFile&& file) -> Result<> {
+                 page.push_back({.path = std::move(file.path),
+                                 .size = file.size,
+                                 .mtime_ns = file.mtime_ns,
+                                 .problem = std::move(file.problem),
+                                 .unseen = file.unseen});
+                 return page.size() == kScanPage ? flush() : Result<>();
+               }));
+  TRY(flush());
+  summary.not_pictures += scanned.not_pictures;
+  summary.excluded += scanned.excluded;
+  if (scanned.pictures + scanned.problems == 0 && fs::is_directory(root)) {
+    const int64_t known = TRY(library.catalog().count_files_below(root));
+    if (known > 0)
+      return Error{ErrorCode::kNotFound, root + " holds no picture now, and " +
+                                             std::to_string(known) +
+                                             " indexed ones are known below it: is the disk "
+                                             "mounted? (to forget them: mimeme remove " +
+                                             root + ")"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
+                             const IngestEvents& events) {
+  const auto start = std::chrono::steady_clock::now();
+  Catalog& catalog = library.catalog();
+  const std::vector<std::string> roots =
+      TRY(clean_roots(options.roots.empty() ? TRY(catalog.roots()) : options.roots));
+  if (roots.empty())
+    return Error{ErrorCode::kInvalidArgument, "no folder was ever added: name one"};
+
+  IngestSummary summary;
+  const auto plan = TRY(catalog.start_plan());
+  int64_t seen = 0;
+  for (const std::string& root : roots) {
+    const auto scanned = scan_root(library, root, options, *plan, seen, summary, events);
+    if (!scanned && scanned.error().code == ErrorCode::kCancelled) {
+      summary.cancelled = true;
+      summary.seconds = seconds_since(start);
+      return summary;
+    }
+    TRY(scanned);
+  }
+
+  const Manifest manifest = TRY(library.model());
+  const ModelId model = TRY(catalog.register_model(
+      {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));
+  if (!TRY(catalog.active_model())) TRY(catalog.set_active_model(model));
+  for (const std::string& root : roots)
+    if (fs::is_directory(root)) TRY(catalog.add_root(root));
+
+  if (options.retry_failed)
+    for (const std::string& root : roots) TRY(catalog.forget_failed(root));
+  const PlanCounts counts = TRY(plan->finish(roots, model));
+  summary.unchanged = counts.unchanged;
+  summary.failed_before = counts.failed_before;
+  for (const FailedFile& file : counts.problems) {
+    ++summary.failed;
+    events.failed(file);
+  }
+
+  Progress progress{.phase = Progress::Phase::kEmbedding,
+                    .done = 0,
+                    .total = counts.todo,
+                    .failed = summary.failed};
+  if (counts.todo > 0) {
+    const auto encoder = TRY(library.open_encoder({.threads = 1}));
+    events.progress(progress);
+    const auto commit = [&](std::span<const IngestResult> batch) -> Result<> {
+      TRY(catalog.commit(batch, model));
+      for (const IngestResult& result : batch) {
+        ++progress.done;
+        if (!result.error.empty()) {
+          ++summary.failed;
+          ++progress.failed;
+          events.failed({.path = result.path, .error = result.error});
+        } else if (result.embedding.empty()) {
+          ++summary.known;
+        } else {
+          ++summary.embedded;
+        }
+      }
+      events.progress(progress);
+      return {};
+    };
+    TRY(run_pipeline(
+        catalog, model, *encoder,
+        [&](int64_t after, int limit) { return plan->next(after, limit); }, commit,
+        options.pipeline));
+  }
+  summary.cancelled = options.pipeline.stop.stop_requested();
+  // Only now: a file that moved has to be seen in its new place before it is forgotten in its old
+  // one.
+  if (!summary.cancelled) summary.removed = TRY(plan->remove_gone());
+  events.progress(
+      {.phase = Progress::Phase::kIndexing, .done = progress.done, .total = counts.todo});
+  TRY(library.refresh());
+  summary.seconds = seconds_since(start);
+  return summary;
+}
+
+Result<IngestSummary> use_model(Library& library, const std::string& name,
+                                const PipelineOptions& options, const IngestEvents& events) {
+  const auto start = std::chrono::steady_clock::now();
+  Catalog& catalog = library.catalog();
+  const Manifest manifest = TRY(library.registry().find(name));
+  const auto encoder = TRY(library.options().open_encoder(manifest, {.threads = 1}));
+  const ModelId model = TRY(catalog.register_model(
+      {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));
+
+  IngestSummary summary;
+  const auto active = TRY(catalog.active_model());
+  Progress progress{.phase = Progress::Phase::kEmbedding,
+                    .total = TRY(catalog.count_images_without_embedding(model))};
+  events.progress(progress);
+  const auto commit = [&](std::span<const IngestResult> batch) -> Result<> {
+    std::vector<IngestResult> good;
+    for (const IngestResult& result : batch) {
+      ++progress.done;
+      if (result.error.empty()) {
+        good.push_back(result);
+        ++summary.embedded;
+      } else {
+        // Not recorded: the image is as it was, its old vector still stands.
+        ++summary.failed;
+        ++progress.failed;
+        events.failed({.path = result.path, .error = result.error});
+      }
+    }
+    TRY(catalog.commit(good, model));
+    events.progress(progress);
+    return {};
+  };
+  TRY(run_pipeline(
+      catalog, model, *encoder,
+      [&](int64_t after, int limit) {
+        return catalog.images_without_embedding(model, after, limit);
+      },
+      commit, options));
+  summary.cancelled = options.stop.stop_requested();
+  if (!summary.cancelled) {
+    events.progress(
+        {.phase = Progress::Phase::kIndexing, .done = progress.done, .total = progress.total});
+    // Changing over drops the old embeddings: not when most pictures could not be read for new
+    // ones.
+    const int64_t missing = TRY(catalog.count_images_without_embedding(model));
+    if (2 * missing > TRY(catalog.counts()).images)
+      return Error{
+          ErrorCode::kNotFound,
+          std::to_string(missing) +
+              " pictures cannot be read: is the disk mounted? The library keeps its model"};
+    if (!active || active->id != model) TRY(catalog.set_active_model(model));
+    TRY(library.refresh());
+  }
+  summary.seconds = seconds_since(start);
+  return summary;
+}
+
+}  // namespace mimeme

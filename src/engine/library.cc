@@ -1,0 +1,253 @@
+#include "engine/library.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "core/half.h"
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kPage = 2048;  // rows read from the catalog at a time: 16 MB of 2048-d floats
+
+Pca to_pca(const ProjectionRecord& record) {
+  return {.input_dim = record.input_dim,
+          .output_dim = record.output_dim,
+          .mean = record.mean,
+          .components = record.components,
+          .explained_variance_ratio = record.explained_variance_ratio};
+}
+
+}  // namespace
+
+Target decode_target(const Manifest& manifest) {
+  return {.width = manifest.input.width,
+          .height = manifest.input.height,
+          .fit = manifest.input.fit == "crop" ? Fit::kCrop : Fit::kStretch,
+          .resize = manifest.input.resize};
+}
+
+std::vector<float> Searchable::project(std::span<const float> raw) const {
+  std::vector<float> rows(raw.begin(), raw.end());
+  l2_normalise(rows, record.input_dim);
+  return pca ? mimeme::project(*pca, rows) : rows;
+}
+
+Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access access) {
+  std::unique_ptr<Library> library(new Library(std::move(options)));
+  TRY(library->reopen(access));
+  if (access == Access::kRead && library->is_stale()) {
+    // An ingest was killed before it could finish what it derives: do that now, unless somebody
+    // else is at work or the disk is full.
+    auto mended = library->reopen(Access::kWrite);
+    if (mended) mended = library->refresh();
+    if (mended) return library;
+    if (mended.error().code != ErrorCode::kBusy && mended.error().code != ErrorCode::kIo)
+      return mended.error();
+    log(LogLevel::kWarning, "some images are not searchable yet: " + mended.error().message);
+    TRY(library->reopen(Access::kRead));
+  }
+  TRY(library->refresh());
+  return library;
+}
+
+Result<> Library::reopen(Access access) {
+  catalog_.reset();
+  lock_.reset();
+  writable_ = access != Access::kRead;
+  const fs::path directory = options_.directory;
+  const fs::path file = directory / "catalog.duckdb";
+  std::error_code error;
+  if (access != Access::kCreate && !fs::exists(file, error))
+    return error ? Error{ErrorCode::kIo, directory.string() + ": " + error.message()}
+                 : Error{ErrorCode::kNotFound, "there is no library in " + directory.string() +
+                                                   ": make one with `mimeme add FOLDER`"};
+  if (writable_) {
+    fs::create_directories(directory / "index", error);
+    if (error) return Error{ErrorCode::kIo, directory.string() + ": " + error.message()};
+  }
+  lock_ = TRY(LibraryLock::take(
+      directory, writable_ ? LibraryLock::Mode::kExclusive : LibraryLock::Mode::kShared));
+  catalog_ = TRY(
+      Catalog::open(file, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
+  return {};
+}
+
+bool Library::is_stale() {
+  const auto counts = catalog_->counts();
+  const auto projection = catalog_->projection();
+  if (!counts || !projection) return false;
+  return counts->embedded != counts->vectors || (counts->embedded > 0 && !*projection);
+}
+
+Result<Manifest> Library::model() const {
+  const auto active = TRY(catalog_->active_model());
+  Manifest manifest = TRY(registry().find(active ? active->name : options_.default_model));
+  if (active && active->digest != manifest.digest())
+    return Error{ErrorCode::kConflict,
+                 "the model \"" + manifest.name + "\" in " + manifest.file +
+                     " is not the one that made this library's vectors; run `mimeme models use " +
+                     manifest.name + "` to embed the images again with it"};
+  return manifest;
+}
+
+Result<std::unique_ptr<ImageEncoder>> Library::open_encoder(const EncoderOptions& options) const {
+  return options_.open_encoder(TRY(model()), options);
+}
+
+Result<> Library::refresh() {
+  Lock lock(derive_mu_);
+  if (writable_) {
+    const auto model = TRY(catalog_->active_model());
+    if (!model) return {};
+    const CatalogCounts counts = TRY(catalog_->counts());
+    if (counts.embedded == 0) {
+      searchable_.set(nullptr);
+      return {};
+    }
+    const auto projection = TRY(catalog_->projection());
+    const bool none = !projection || projection->model != model->id;
+    const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages;
+    Result<ProjectionRecord> fitted = Error{ErrorCode::kNotFound, ""};
+    if (due) fitted = fit(model->id, {});
+    if (fitted) {
+      TRY(replace_projection(*fitted));
+    } else if (none) {
+      // Too few images, or all alike: raw vectors do.
+      TRY(replace_projection(
+          {.model = model->id, .kind = "none", .input_dim = model->dim, .output_dim = model->dim}));
+    } else {
+      const Searchable current{
+          .record = *projection,
+          .pca = projection->kind == "pca" ? std::optional(to_pca(*projection)) : std::nullopt,
+          .index = nullptr};
+      for (;;) {
+        const HalfRows page =
+            TRY(catalog_->embeddings(model->id, Catalog::Which::kWithoutVector, 0, kPage));
+        if (page.ids.empty()) break;
+        TRY(catalog_->add_vectors({.ids = page.ids, .rows = current.project(to_float(page.rows))}));
+      }
+    }
+  }
+  return publish();
+}
+
+Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target) {
+  {
+    Lock lock(derive_mu_);
+    const auto model = TRY(catalog_->active_model());
+    if (!model)
+      return Error{ErrorCode::kInvalidArgument,
+                   "the library is empty: run `mimeme add FOLDER` first"};
+    TRY(replace_projection(TRY(fit(model->id, target))));
+    TRY(publish());
+  }
+  return searchable()->record;
+}
+
+Result<> Library::rebuild_index() {
+  Lock lock(derive_mu_);
+  std::error_code ignored;
+  fs::remove(index_path(), ignored);
+  stamp_ = {};
+  return publish();
+}
+
+Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
+  std::unique_ptr<PcaFitter> fitter;
+  for (ImageId after = 0;;) {
+    const HalfRows page = TRY(catalog_->embeddings(model, Catalog::Which::kAll, after, kPage));
+    if (page.ids.empty()) break;
+    after = page.ids.back();
+    std::vector<float> rows = to_float(page.rows);
+    const int dim = static_cast<int>(rows.size() / page.ids.size());
+    if (!fitter) fitter = std::make_unique<PcaFitter>(dim);
+    l2_normalise(rows, dim);
+    fitter->add(rows);
+  }
+  if (!fitter) return Error{ErrorCode::kInvalidArgument, "the library has no embeddings yet"};
+  Pca pca = TRY(fitter->fit(target));
+  return ProjectionRecord{.model = model,
+                          .kind = "pca",
+                          .input_dim = pca.input_dim,
+                          .output_dim = pca.output_dim,
+                          .mean = std::move(pca.mean),
+                          .components = std::move(pca.components),
+                          .explained_variance_ratio = std::move(pca.explained_variance_ratio),
+                          .fitted_on = fitter->count()};
+}
+
+Result<> Library::replace_projection(const ProjectionRecord& record) {
+  const Searchable next{.record = record,
+                        .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
+                        .index = nullptr};
+  TRY(catalog_->begin_projection(record));
+  for (ImageId after = 0;;) {
+    const HalfRows page =
+        TRY(catalog_->embeddings(record.model, Catalog::Which::kAll, after, kPage));
+    if (page.ids.empty()) break;
+    after = page.ids.back();
+    TRY(catalog_->add_projected({.ids = page.ids, .rows = next.project(to_float(page.rows))}));
+  }
+  TRY(catalog_->commit_projection());
+  return {};
+}
+
+Result<> Library::publish() {
+  auto record = TRY(catalog_->projection());
+  if (!record) {
+    searchable_.set(nullptr);
+    return {};
+  }
+  // From memory, else from the file, else from nothing; then whatever changed since.
+  const auto current = searchable_.get();
+  std::shared_ptr<VectorIndex> index;
+  IndexStamp stamp{record->id, 0};
+  if (current && stamp_.generation == record->id) {
+    index = current->index;
+    stamp = stamp_;
+  } else if (auto loaded = load_flat(index_path()); loaded &&
+                                                    loaded->stamp.generation == record->id &&
+                                                    loaded->index->dim() == record->output_dim) {
+    index = std::move(loaded->index);
+    stamp = loaded->stamp;
+  } else {
+    if (!loaded && loaded.error().code == ErrorCode::kCorrupt)
+      log(LogLevel::kWarning, loaded.error().message + ": made again from the catalog");
+    index = make_flat(record->output_dim);
+  }
+  if (index->isa() == "serial")
+    log(LogLevel::kWarning, "search runs without the CPU's vector unit");
+
+  const auto removals = TRY(catalog_->removals_since(stamp.seq));
+  index->remove(removals.ids);
+  int64_t changed = static_cast<int64_t>(removals.ids.size());
+  const int64_t newest = std::max(stamp.seq, removals.seq);
+  for (;;) {
+    const FloatRows page = TRY(catalog_->vectors_since(stamp.seq, kPage));
+    if (page.ids.empty()) break;
+    index->add(page.ids, page.rows);
+    stamp.seq = page.seq;
+    changed += static_cast<int64_t>(page.ids.size());
+  }
+  stamp.seq = std::max(stamp.seq, newest);
+  stamp_ = stamp;
+
+  // A few changes are quicker read again from the catalog than the whole file is written.
+  if (changed > index->size() / 16) {
+    std::error_code ignored;
+    fs::create_directories(fs::path(index_path()).parent_path(), ignored);
+    const auto saved = index->save(index_path(), stamp);
+    if (!saved) log(LogLevel::kDebug, "index kept in memory only: " + saved.error().message);
+  }
+  auto next = std::make_shared<Searchable>();
+  if (record->kind == "pca") next->pca = to_pca(*record);
+  next->record = *std::move(record);
+  next->index = std::move(index);
+  searchable_.set(std::move(next));
+  return {};
+}
+
+}  // namespace mimeme

@@ -1,0 +1,115 @@
+// An open library: its directory, its lock, the catalog (the truth), and what is derived from it
+// and searched.
+//
+// Layout of the directory: docs/format.md. Threads: every method may be called from any thread;
+// refresh(), fit_pca() and use_model() are meant for one thread at a time (they wait for one
+// another), searches go on beside them.
+#ifndef MIMEME_ENGINE_LIBRARY_H_
+#define MIMEME_ENGINE_LIBRARY_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "core/pca.h"
+#include "engine/library_lock.h"
+#include "index/vector_index.h"
+#include "media/decode.h"
+#include "model/image_encoder.h"
+#include "model/registry.h"
+#include "store/catalog.h"
+
+namespace mimeme {
+
+// A library is first projected by PCA when it holds this many images; below that too few directions
+// are known.
+inline constexpr int64_t kPcaMinImages = 256;
+
+struct LibraryOptions {
+  std::string directory;
+  std::vector<std::string> model_folders;      // see model/registry.h
+  std::string default_model = "inception-v3";  // of a library that has no vectors yet
+  // How encoders are made; tests put one here that fails on demand.
+  std::function<Result<std::unique_ptr<ImageEncoder>>(const Manifest&, const EncoderOptions&)>
+      open_encoder = open_image_encoder;
+};
+
+// What a search compares with: immutable, published as a whole (the index inside takes additions).
+struct Searchable {
+  ProjectionRecord record;
+  std::optional<Pca> pca;  // none: raw vectors, L2-normalised
+  std::shared_ptr<VectorIndex> index;
+
+  // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
+  std::vector<float> project(std::span<const float> raw) const;
+};
+
+class Library {
+ public:
+  enum class Access {
+    kRead,   // beside other readers; falls back on kWrite for a moment if something derived is left
+             // to be done
+    kWrite,  // alone
+    kCreate,  // the same; makes the library if it is not there
+  };
+
+  // kNotFound: no library there. kBusy: says who holds it. kConflict: a newer version, or
+  // the model's files have changed since its vectors were made. On return everything derived is up
+  // to date.
+  static Result<std::unique_ptr<Library>> open(LibraryOptions options, Access access);
+
+  const std::string& directory() const { return options_.directory; }
+  const LibraryOptions& options() const { return options_; }
+  Catalog& catalog() const { return *catalog_; }
+  Registry registry() const { return Registry(options_.model_folders); }
+
+  // The model that is searched with; the default one in a library without vectors. kNotFound;
+  // kConflict if the library's vectors are of another model than the files that are there now.
+  Result<Manifest> model() const;
+  // An encoder of that model; opened anew on each call, so keep it.
+  Result<std::unique_ptr<ImageEncoder>> open_encoder(const EncoderOptions& options) const;
+
+  // What is searched now; null while the library has no vectors.
+  std::shared_ptr<const Searchable> searchable() const { return searchable_.get(); }
+
+  // Brings everything derived up to the catalog: fits the projection when it is due, projects what
+  // has no vector yet, and brings the index up to date, in memory and on disk. Nothing is decoded.
+  Result<> refresh();
+
+  // Fits a new PCA on all raw embeddings and re-projects them, without decoding anything.
+  // kInvalidArgument as PcaFitter::fit.
+  Result<ProjectionRecord> fit_pca(const PcaTarget& target);
+
+  // Throws the index file away and makes it again from the catalog.
+  Result<> rebuild_index();
+
+ private:
+  explicit Library(LibraryOptions options) : options_(std::move(options)) {}
+
+  Result<> reopen(Access access);
+  bool is_stale();
+  Result<> publish();
+  Result<ProjectionRecord> fit(ModelId model, const PcaTarget& target);
+  Result<> replace_projection(const ProjectionRecord& record);
+  std::string index_path() const { return options_.directory + "/index/flat.bin"; }
+
+  const LibraryOptions options_;
+  std::optional<LibraryLock> lock_;
+  std::unique_ptr<Catalog> catalog_;  // constant after open()
+  bool writable_ = false;             // constant after open()
+  Mutex derive_mu_;                   // one derivation at a time
+  Snapshot<Searchable> searchable_;
+  IndexStamp stamp_ GUARDED_BY(derive_mu_);  // of the index in searchable_
+};
+
+// A model's input as the decoder's target.
+Target decode_target(const Manifest& manifest);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_LIBRARY_H_

@@ -1,0 +1,61 @@
+#include "engine/search.h"
+
+#include <algorithm>
+
+#include "core/half.h"
+#include "media/scan.h"
+
+namespace mimeme {
+
+Result<Query> query_by_id(Library& library, ImageId id) {
+  auto vector = TRY(library.catalog().vector(id));
+  if (!vector)
+    return Error{ErrorCode::kNotFound,
+                 "no image " + std::to_string(id) + " in " + library.directory()};
+  return Query{.vector = *std::move(vector), .image = id};
+}
+
+Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
+                            const std::function<Result<const ImageEncoder*>()>& encoder) {
+  const FileBytes file = TRY(read_file(path, limits.max_bytes), path);
+  const auto model = TRY(library.catalog().active_model());
+  if (model) {
+    const auto known = TRY(library.catalog().find_embedded(file.sha256, model->id));
+    if (known && TRY(library.catalog().vector(*known))) return query_by_id(library, *known);
+  }
+  const Decoded decoded =
+      TRY(decode(file.bytes, decode_target(TRY(library.model())), limits), path);
+  const auto searchable = library.searchable();
+  if (!searchable) return Query{};
+  return Query{.vector = searchable->project(TRY(TRY(encoder())->encode(decoded.rgb)))};
+}
+
+Result<std::vector<Hit>> nearest(const Library& library, const Query& query,
+                                 const SimilarOptions& options) {
+  const auto searchable = library.searchable();
+  if (!searchable || query.vector.empty()) return std::vector<Hit>{};
+  if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
+    return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
+  SearchOptions search{.limit = options.limit, .min_similarity = options.min_similarity};
+  if (!options.exclude.empty())
+    search.filter = [&](ImageId id) {
+      return std::find(options.exclude.begin(), options.exclude.end(), id) == options.exclude.end();
+    };
+  return searchable->index->search(query.vector, search);
+}
+
+Result<std::vector<SimilarHit>> with_images(Library& library, std::span<const Hit> hits) {
+  std::vector<ImageId> ids;
+  for (const Hit& hit : hits) ids.push_back(hit.id);
+  std::vector<ImageRecord> images = TRY(library.catalog().images_by_id(ids));
+  std::vector<SimilarHit> found;
+  auto image = images.begin();
+  for (const Hit& hit : hits) {  // both in the order of hits; images may lack some
+    if (image == images.end() || image->id != hit.id) continue;
+    found.push_back({.image = std::move(*image), .similarity = hit.similarity});
+    ++image;
+  }
+  return found;
+}
+
+}  // namespace mimeme

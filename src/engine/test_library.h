@@ -1,0 +1,138 @@
+// For the engine's tests: a library in a temporary folder, tiny pictures, and an encoder of a few
+// lines in place of the neural network (which is slow, and never fails on demand).
+#ifndef MIMEME_ENGINE_TEST_LIBRARY_H_
+#define MIMEME_ENGINE_TEST_LIBRARY_H_
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <random>
+
+#include "core/sha256.h"
+#include "engine/library.h"
+
+namespace mimeme {
+
+// An uncompressed RGB TIFF (TIFF 6.0, baseline): the picture format that takes the fewest lines to
+// write.
+inline void write_tiff(const std::string& path, int side, std::span<const uint8_t> rgb) {
+  std::string bytes("II*\0", 4);
+  const auto put16 = [&](uint32_t v) {
+    bytes.append({static_cast<char>(v & 255), static_cast<char>(v >> 8 & 255)});
+  };
+  const auto put32 = [&](uint32_t v) {
+    put16(v & 0xFFFF);
+    put16(v >> 16);
+  };
+  const auto s = static_cast<uint32_t>(side);
+  const uint32_t entries[][4] = {
+      // tag, type (3 = 16 bits, 4 = 32 bits), count, value
+      {256, 3, 1, s},   {257, 3, 1, s}, {258, 3, 1, 8}, {259, 3, 1, 1},         {262, 3, 1, 2},
+      {273, 4, 1, 134}, {277, 3, 1, 3}, {278, 3, 1, s}, {279, 4, 1, s * s * 3}, {284, 3, 1, 1}};
+  put32(8);
+  put16(10);
+  for (const auto& [tag, type, count, value] : entries) {
+    put16(tag);
+    put16(type);
+    put32(count);
+    put32(value);
+  }
+  put32(0);
+  ASSERT_EQ(bytes.size(), 134U);
+  bytes.append(reinterpret_cast<const char*>(rgb.data()), rgb.size());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+constexpr int kFakeSide = 4;  // the fake model's input, and the test pictures' size
+
+// Each value of the embedding is a different weighted sum of the pixels. Fails where `fails` says
+// so.
+class FakeEncoder : public ImageEncoder {
+ public:
+  using Fails = std::function<bool(std::span<const uint8_t> rgb)>;
+  FakeEncoder(Manifest manifest, Fails fails)
+      : manifest_(std::move(manifest)), fails_(std::move(fails)) {}
+
+  const Manifest& manifest() const override { return manifest_; }
+  Result<std::vector<float>> encode(std::span<const uint8_t> rgb) const override {
+    if (fails_ && fails_(rgb)) return Error{ErrorCode::kInternal, "the model failed"};
+    const size_t size = kFakeSide * kFakeSide * 3, n = rgb.size() / size,
+                 dim = static_cast<size_t>(manifest_.dim);
+    std::vector<float> embedding(n * dim);
+    for (size_t i = 0; i < n; ++i)
+      for (size_t d = 0; d < dim; ++d)
+        for (size_t p = 0; p < size; ++p)
+          embedding[i * dim + d] +=
+              static_cast<float>(rgb[i * size + p] * ((p * 7 + d * 13) % 11)) / 1000;
+    return embedding;
+  }
+
+ private:
+  const Manifest manifest_;
+  const Fails fails_;
+};
+
+class LibraryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    static std::atomic<int> serial = 0;
+    root_ = std::filesystem::temp_directory_path() /
+            ("library_test." + std::to_string(getpid()) + "." + std::to_string(serial++));
+    std::filesystem::create_directories(pictures());
+    // Read once for all tests of the process: libvips stays.
+    ASSERT_TRUE(init_media());
+    add_model("small", 12);
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  std::filesystem::path pictures() const { return root_ / "pictures"; }
+
+  // A model that the registry finds; what its file holds is of no account to the fake encoder.
+  void add_model(const std::string& name, int dim, const std::string& weights = "weights") {
+    const auto folder = root_ / "models" / name;
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "model.onnx") << weights;
+    std::ofstream(folder / "manifest.json")
+        << R"({"format":1,"name":")" << name
+        << R"(","task":"image-embedding","file":"model.onnx","sha256":")"
+        << to_hex(sha256(weights.data(), weights.size())) << R"(","bytes":)" << weights.size()
+        << R"(,"licence":"none","source":"test","input":{"name":"in","layout":"NCHW","colour":"RGB","width":)"
+        << kFakeSide << R"(,"height":)" << kFakeSide
+        << R"(,"fit":"stretch","scale":1,"mean":[0,0,0],"std":[1,1,1]},"outputs":{"embedding":{"name":"out","dim":)"
+        << dim << "}}}";
+  }
+
+  // Picture number `seed`: noise, so that no two are alike.
+  std::string add_picture(int seed, const std::string& name = "") {
+    std::mt19937 random(static_cast<unsigned>(seed));
+    std::vector<uint8_t> rgb(kFakeSide * kFakeSide * 3);
+    for (uint8_t& v : rgb) v = static_cast<uint8_t>(random());
+    const std::string path = pictures() / (name.empty() ? std::to_string(seed) + ".tiff" : name);
+    write_tiff(path, kFakeSide, rgb);
+    return path;
+  }
+
+  Result<std::unique_ptr<Library>> open(Library::Access access = Library::Access::kCreate) {
+    return Library::open(
+        {.directory = root_ / "library",
+         .model_folders = {root_ / "models"},
+         .default_model = "small",
+         .open_encoder = [this](const Manifest& manifest,
+                                const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
+           return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
+         }},
+        access);
+  }
+
+  std::filesystem::path root_;
+  FakeEncoder::Fails fails_;  // of encoders made from now on
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_TEST_LIBRARY_H_

@@ -1,0 +1,179 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "index/vector_index.h"
+
+namespace mimeme {
+namespace {
+
+class FlatTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / ("flat_test." + std::to_string(getpid()));
+    std::filesystem::create_directories(directory_);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string path() const { return directory_ / "flat.bin"; }
+
+  std::filesystem::path directory_;
+};
+
+std::vector<float> random_rows(int n, int dim, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> rows(static_cast<size_t>(n) * static_cast<size_t>(dim));
+  for (float& v : rows) v = normal(random);
+  return rows;
+}
+
+TEST_F(FlatTest, NearestFirstWithSimilarityFromZeroToOne) {
+  const auto index = make_flat(3);
+  index->add(std::vector<ImageId>{1, 2, 3, 4},
+             std::vector<float>{1, 0, 0,     //
+                                2, 2, 0,     // 45° from the query, twice as long
+                                0, 1, 0,     // 90°
+                                -1, 0, 0});  // opposite: shown as 0
+  const auto hits = index->search(std::vector<float>{1, 0, 0}, {.limit = 10});
+  ASSERT_EQ(hits.size(), 4U);
+  EXPECT_EQ(hits[0].id, 1);
+  EXPECT_NEAR(hits[0].similarity, 1, 1e-5);
+  EXPECT_EQ(hits[1].id, 2);
+  EXPECT_NEAR(hits[1].similarity, std::sqrt(0.5), 1e-3);
+  EXPECT_EQ(hits[2].similarity, 0);
+  EXPECT_EQ(hits[3].similarity, 0);
+}
+
+TEST_F(FlatTest, DistanceRunsOnTheVectorUnit) {
+  for (const int dim : {7, 200, 2048}) EXPECT_NE(make_flat(dim)->isa(), "serial") << dim;
+}
+
+TEST_F(FlatTest, AgreesWithPlainArithmetic) {
+  constexpr int kDim = 37, kCount = 500;
+  const auto rows = random_rows(kCount, kDim, 1);
+  const auto query = random_rows(1, kDim, 2);
+  const auto index = make_flat(kDim);
+  std::vector<ImageId> ids(kCount);
+  for (int i = 0; i < kCount; ++i) ids[static_cast<size_t>(i)] = 100 + i;
+  index->add(ids, rows);
+  const auto hits = index->search(query, {.limit = kCount});
+  ASSERT_EQ(hits.size(), static_cast<size_t>(kCount));
+  for (const Hit& hit : hits) {
+    const float* row = rows.data() + (hit.id - 100) * kDim;
+    double dot = 0, a = 0, b = 0;
+    for (int d = 0; d < kDim; ++d) {
+      dot += double{row[d]} * query[static_cast<size_t>(d)];
+      a += double{row[d]} * row[d];
+      b += double{query[static_cast<size_t>(d)]} * query[static_cast<size_t>(d)];
+    }
+    EXPECT_NEAR(hit.similarity, std::max(0.0, dot / std::sqrt(a * b)), 1e-3);
+  }
+  EXPECT_TRUE(std::is_sorted(hits.begin(), hits.end(), [](const Hit& x, const Hit& y) {
+    return x.similarity > y.similarity;
+  }));
+}
+
+TEST_F(FlatTest, LimitThresholdAndFilterHold) {
+  const auto index = make_flat(2);
+  index->add(std::vector<ImageId>{1, 2, 3, 4}, std::vector<float>{1, 0, 1, 0.1F, 1, 0.2F, 0, 1});
+  const std::vector<float> query{1, 0};
+  EXPECT_EQ(index->search(query, {.limit = 2}).size(), 2U);
+  EXPECT_EQ(index->search(query, {.limit = 10, .min_similarity = 0.5}).size(), 3U);
+  const auto odd =
+      index->search(query, {.limit = 10, .filter = [](ImageId id) { return id % 2 == 1; }});
+  ASSERT_EQ(odd.size(), 2U);
+  EXPECT_EQ(odd[0].id, 1);
+  EXPECT_EQ(odd[1].id, 3);
+  EXPECT_TRUE(index->search(query, {.limit = 0}).empty());
+}
+
+TEST_F(FlatTest, ZeroIsSimilarToNothing) {
+  const auto index = make_flat(2);
+  index->add(std::vector<ImageId>{1, 2}, std::vector<float>{0, 0, 1, 0});
+  EXPECT_TRUE(index->search(std::vector<float>{0, 0}, {}).empty());
+  const auto hits = index->search(std::vector<float>{1, 0}, {.limit = 2});
+  ASSERT_EQ(hits.size(), 2U);
+  EXPECT_EQ(hits[0].id, 2);
+  EXPECT_EQ(hits[1].similarity, 0);
+}
+
+TEST_F(FlatTest, AddReplacesAndRemoveForgets) {
+  const auto index = make_flat(2);
+  index->add(std::vector<ImageId>{1, 2, 3}, std::vector<float>{1, 0, 0, 1, 1, 1});
+  index->add(std::vector<ImageId>{1}, std::vector<float>{0, -1});
+  index->remove(std::vector<ImageId>{2, 99});
+  EXPECT_EQ(index->size(), 2);
+  EXPECT_EQ(index->row(1), (std::vector<float>{0, -1}));
+  EXPECT_TRUE(index->row(2).empty());
+  EXPECT_EQ(index->row(3), (std::vector<float>{1, 1}));
+  const auto hits = index->search(std::vector<float>{0, 1}, {.limit = 1});
+  ASSERT_EQ(hits.size(), 1U);
+  EXPECT_EQ(hits[0].id, 3);
+}
+
+TEST_F(FlatTest, SavedFileLoadsAsItWas) {
+  const auto index = make_flat(5);
+  const auto rows = random_rows(20, 5, 3);
+  std::vector<ImageId> ids;
+  for (ImageId id = 1; id <= 20; ++id) ids.push_back(id * 1'000'000'000'000);
+  index->add(ids, rows);
+  ASSERT_TRUE(index->save(path(), {.generation = 7, .seq = 42}));
+  const auto loaded = load_flat(path());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->stamp, (IndexStamp{7, 42}));
+  EXPECT_EQ(loaded->index->size(), 20);
+  for (const ImageId id : ids) EXPECT_EQ(loaded->index->row(id), index->row(id));
+}
+
+TEST_F(FlatTest, AnyCutOrForeignFileIsRefused) {
+  const auto index = make_flat(4);
+  index->add(std::vector<ImageId>{1, 2}, random_rows(2, 4, 4));
+  ASSERT_TRUE(index->save(path(), {}));
+  const auto size = std::filesystem::file_size(path());
+  for (uintmax_t cut = 0; cut < size; ++cut) {
+    std::filesystem::resize_file(path(), cut);
+    const auto loaded = load_flat(path());
+    ASSERT_FALSE(loaded) << cut;
+    EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
+    ASSERT_TRUE(index->save(path(), {}));
+  }
+  std::ofstream(path()) << std::string(4096, 'x');
+  EXPECT_EQ(load_flat(path()).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(load_flat(path() + ".none").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(FlatTest, AFileThatCannotBeWrittenLeavesNothingBehind) {
+  const auto index = make_flat(2);
+  const auto saved = index->save((directory_ / "no" / "flat.bin").string(), {});
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().code, ErrorCode::kIo);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(FlatTest, SearchesRunBesideAddsAndRemoves) {
+  const auto index = make_flat(16);
+  const auto rows = random_rows(64, 16, 5);
+  std::vector<ImageId> ids(64);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<ImageId>(i + 1);
+  index->add(ids, rows);
+  std::jthread writer([&] {
+    for (int round = 0; round < 200; ++round) {
+      index->remove(std::span(ids).first(32));
+      index->add(std::span(ids).first(32), std::span(rows).first(32 * 16));
+    }
+  });
+  for (int round = 0; round < 200; ++round) {
+    // Row 50 is never touched: whatever happens to the others, it is its own nearest neighbour.
+    const auto hits = index->search(std::span(rows).subspan(49 * 16, 16), {.limit = 3});
+    ASSERT_FALSE(hits.empty());
+    EXPECT_EQ(hits[0].id, 50);
+  }
+}
+
+}  // namespace
+}  // namespace mimeme

@@ -1,0 +1,141 @@
+#include "model/manifest.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/json.h"
+#include "core/sha256.h"
+
+namespace mimeme {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr int64_t kMaxSide = 4096;    // of an input picture
+constexpr int64_t kMaxDim = 1 << 16;  // of an embedding
+
+Error corrupt(std::string message) { return {ErrorCode::kCorrupt, std::move(message)}; }
+
+// A plain name: it becomes a folder name, and is typed by users.
+bool is_plain(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && name[0] != '.' &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '.' || c == '_' || c == '-';
+         });
+}
+
+Result<int> get_int(const Json& json, std::string_view key, int64_t low, int64_t high) {
+  const int64_t value = TRY(json.get_integer(key));
+  if (value < low || value > high)
+    return corrupt("`" + std::string(key) + "` must be " + std::to_string(low) + ".." +
+                   std::to_string(high));
+  return static_cast<int>(value);
+}
+
+Result<std::array<double, 3>> get_rgb(const Json& json, std::string_view key) {
+  const std::vector<double> values = TRY(json.get_numbers(key));
+  if (values.size() != 3)
+    return corrupt("`" + std::string(key) + "` must have 3 numbers, for R, G and B");
+  return std::array<double, 3>{values[0], values[1], values[2]};
+}
+
+// In lower case, as verify() makes them; some tools print capitals.
+Result<std::string> get_sha256(const Json& json, std::string_view key) {
+  std::string hex = TRY(json.get_string(key));
+  const auto is_digit = [](unsigned char c) { return std::isxdigit(c) != 0; };
+  if (hex.size() != 2 * Sha256().size() || !std::all_of(hex.begin(), hex.end(), is_digit))
+    return corrupt("`" + std::string(key) + "` must be 64 hexadecimal digits");
+  std::transform(hex.begin(), hex.end(), hex.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return hex;
+}
+
+Result<> expect(const Json& json, std::string_view key, std::string_view only) {
+  if (TRY(json.get_string(key)) == only) return {};
+  return corrupt("`" + std::string(key) + "` must be \"" + std::string(only) + "\"");
+}
+
+Result<Manifest::Input> parse_input(const Json& json) {
+  Manifest::Input input;
+  TRY(expect(json, "layout", "NCHW"));
+  TRY(expect(json, "colour", "RGB"));
+  input.name = TRY(json.get_string("name"));
+  input.width = TRY(get_int(json, "width", 1, kMaxSide));
+  input.height = TRY(get_int(json, "height", 1, kMaxSide));
+  input.fit = TRY(json.get_string("fit"));
+  if (input.fit == "crop") {
+    input.resize = TRY(get_int(json, "resize", std::max(input.width, input.height), kMaxSide));
+  } else if (input.fit != "stretch") {
+    return corrupt("`fit` must be \"stretch\" or \"crop\"");
+  }
+  input.scale = TRY(json.get_number("scale"));
+  if (!(input.scale > 0)) return corrupt("`scale` must be above 0");
+  input.mean = TRY(get_rgb(json, "mean"));
+  input.std = TRY(get_rgb(json, "std"));
+  if (std::any_of(input.std.begin(), input.std.end(), [](double v) { return !(v > 0); }))
+    return corrupt("`std` must be above 0");
+  return input;
+}
+
+Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
+  const int64_t format = TRY(json.get_integer("format"));
+  if (format != kFormat)
+    return corrupt("format " + std::to_string(format) + ", this mimeme reads format 1");
+  Manifest m;
+  m.name = TRY(json.get_string("name"));
+  if (!is_plain(m.name)) return corrupt("`name` may hold letters, digits, '.', '_' and '-' only");
+  m.task = TRY(json.get_string("task"));
+  const std::string file = TRY(json.get_string("file"));
+  if (!is_plain(file)) return corrupt("`file` must be a plain file name");
+  m.file = folder / file;
+  m.sha256 = TRY(get_sha256(json, "sha256"));
+  m.bytes = TRY(json.get_integer("bytes"));
+  if (m.bytes < 1) return corrupt("`bytes` must be above 0");
+  m.licence = TRY(json.get_string("licence"));
+  m.source = TRY(json.get_string("source"));
+  m.input = TRY(parse_input(json["input"]), "input");
+  const Json& embedding = json["outputs"]["embedding"];
+  m.embedding = TRY(embedding.get_string("name"), "outputs.embedding");
+  m.dim = TRY(get_int(embedding, "dim", 1, kMaxDim), "outputs.embedding");
+  return m;
+}
+
+}  // namespace
+
+std::string Manifest::digest() const {
+  std::ostringstream all;
+  all.precision(17);
+  all << sha256 << '|' << input.name << '|' << input.width << 'x' << input.height << '|'
+      << input.fit << '|' << input.resize << '|' << input.scale;
+  for (int c = 0; c < 3; ++c) all << '|' << input.mean[c] << '/' << input.std[c];
+  all << '|' << embedding << '|' << dim;
+  const std::string text = all.str();
+  return to_hex(mimeme::sha256(text.data(), text.size()));
+}
+
+Result<Manifest> read_manifest(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  const Json json = TRY(Json::parse(text.str()), path);
+  return TRY(parse(json, std::filesystem::absolute(path).parent_path()), path);
+}
+
+Result<> verify(const Manifest& manifest) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(manifest.file, error);
+  if (error) return Error{ErrorCode::kNotFound, manifest.file + ": " + error.message()};
+  if (static_cast<int64_t>(size) != manifest.bytes)
+    return corrupt(manifest.file + ": has " + std::to_string(size) + " bytes, its manifest says " +
+                   std::to_string(manifest.bytes));
+  const std::string found = to_hex(TRY(sha256_file(manifest.file)));
+  if (found != manifest.sha256)
+    return corrupt(manifest.file + ": has SHA-256 " + found + ", its manifest says " +
+                   manifest.sha256);
+  return {};
+}
+
+}  // namespace mimeme

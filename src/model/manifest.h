@@ -1,0 +1,56 @@
+// What the engine knows of a model: an ONNX file and a manifest.json beside it (docs/models.md
+// specifies the fields).
+#ifndef MIMEME_MODEL_MANIFEST_H_
+#define MIMEME_MODEL_MANIFEST_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace mimeme {
+
+struct Manifest {
+  std::string name;    // "inception-v3": letters, digits, '.', '_', '-'
+  std::string task;    // "image-embedding"
+  std::string file;    // absolute path of the ONNX file
+  std::string sha256;  // of that file, hex, lower case
+  int64_t bytes = 0;   // of that file
+  std::string licence;
+  std::string source;  // where the weights are from
+
+  // The input tensor: float32, N × 3 × height × width, RGB. A pixel p (0..255) of channel c is fed
+  // as (p × scale − mean[c]) / std[c].
+  struct Input {
+    std::string name;
+    int width = 0;
+    int height = 0;
+    std::string fit;  // "stretch" or "crop" (shorter side to `resize`, then the middle)
+    int resize = 0;
+    double scale = 0;
+    std::array<double, 3> mean{};
+    std::array<double, 3> std{};
+  } input;
+
+  // The output that is the embedding: float32, N × dim.
+  std::string embedding;
+  int dim = 0;
+
+  // Hex SHA-256 over all that decides what a vector means: the weights, the preprocessing, the
+  // output. Two models with the same digest make the same vectors; vectors of different digests are
+  // never compared.
+  std::string digest() const;
+};
+
+// Reads a manifest; its `file` is taken as lying in the manifest's own folder. kNotFound if it
+// cannot be opened; kCorrupt names the file and the field.
+Result<Manifest> read_manifest(const std::string& path);
+
+// Compares the ONNX file's size and SHA-256 with the manifest's. kNotFound; kCorrupt says which
+// differs.
+Result<> verify(const Manifest& manifest);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_MODEL_MANIFEST_H_

@@ -1,0 +1,89 @@
+#include "model/registry.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+// In order of name: which of two folders that hold a model of one name wins must not depend on the
+// disk. A hidden folder is a copy that add() did not finish.
+std::set<fs::path> manifests_below(const fs::path& folder) {
+  std::set<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path path = entry->path() / "manifest.json";
+    std::error_code ignored;
+    if (entry->path().filename().string().front() != '.' && fs::exists(path, ignored))
+      found.insert(path);
+  }
+  return found;
+}
+
+}  // namespace
+
+Registry::Listing Registry::list() const {
+  Listing listing;
+  for (const std::string& folder : folders_) {
+    for (const fs::path& path : manifests_below(folder)) {
+      auto manifest = read_manifest(path);
+      if (!manifest) {
+        listing.broken.push_back(manifest.error());
+        continue;
+      }
+      const bool hidden = std::any_of(listing.models.begin(), listing.models.end(),
+                                      [&](const Manifest& m) { return m.name == manifest->name; });
+      if (!hidden) listing.models.push_back(*std::move(manifest));
+    }
+  }
+  std::sort(listing.models.begin(), listing.models.end(),
+            [](const Manifest& a, const Manifest& b) { return a.name < b.name; });
+  return listing;
+}
+
+Result<Manifest> Registry::find(const std::string& name) const {
+  const Listing listing = list();
+  std::string names;
+  for (const Manifest& manifest : listing.models) {
+    if (manifest.name == name) return manifest;
+    names += (names.empty() ? "" : ", ") + manifest.name;
+  }
+  std::string looked_in, broken;
+  for (const Error& error : listing.broken) broken += "; broken: " + error.message;
+  for (const std::string& folder : folders_) looked_in += (looked_in.empty() ? "" : ", ") + folder;
+  return Error{ErrorCode::kNotFound, "no model is called \"" + name + "\"; there " +
+                                         (names.empty() ? "is none" : "are: " + names) +
+                                         " (looked in " + looked_in + ")" + broken};
+}
+
+Result<Manifest> Registry::add(const std::string& onnx_file,
+                               const std::string& manifest_file) const {
+  Manifest manifest = TRY(read_manifest(manifest_file));
+  const fs::path target = fs::path(folders_.front()) / manifest.name;
+  const std::string file_name = fs::path(manifest.file).filename();
+  manifest.file = onnx_file;
+  TRY(verify(manifest));
+  std::error_code error;
+  if (fs::exists(target, error))
+    return Error{ErrorCode::kInvalidArgument,
+                 "a model called \"" + manifest.name + "\" is there already: " + target.string()};
+  // The folder appears under its name only once both files are whole; no model's name begins with a
+  // dot.
+  const fs::path partial = target.parent_path() / ("." + manifest.name + ".partial");
+  fs::remove_all(partial, error);
+  fs::create_directories(partial, error);
+  if (!error) fs::copy_file(onnx_file, partial / file_name, error);
+  if (!error) fs::copy_file(manifest_file, partial / "manifest.json", error);
+  if (!error) fs::rename(partial, target, error);
+  if (error) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    return Error{ErrorCode::kIo, target.string() + ": " + error.message()};
+  }
+  return read_manifest(target / "manifest.json");
+}
+
+}  // namespace mimeme

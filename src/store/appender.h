@@ -1,0 +1,46 @@
+// Appends rows to a table a chunk (2,048 rows) at a time: a hundred times faster than INSERT. Row
+// by row, in the order of the table's columns:
+//
+//     auto out = TRY(sql::Appender::open(connection, "files"));
+//     out.integer(1).text("/a.png").null();
+//     TRY(out.end_row());
+//     TRY(out.close());
+//
+// REQUIRES: a transaction, to be rolled back if anything fails: one that is not closed may leave
+// some of its rows.
+#ifndef MIMEME_STORE_APPENDER_H_
+#define MIMEME_STORE_APPENDER_H_
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "store/sql.h"
+
+namespace mimeme::sql {
+
+class Appender {
+ public:
+  static Result<Appender> open(Connection& connection, const char* table);
+  Appender(Appender&&) noexcept;
+  ~Appender();
+
+  // The next column's value. REQUIRES: the type is the column's.
+  Appender& integer(int64_t value);  // BIGINT, TIMESTAMP (microseconds)
+  Appender& text(std::string_view value);
+  Appender& blob(Blob value);
+  Appender& floats(std::span<const float> values);  // FLOAT[n]; REQUIRES: n of them
+  Appender& null();
+
+  Result<> end_row();  // REQUIRES: every column has its value
+  Result<> close();
+
+ private:
+  struct State;
+  explicit Appender(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mimeme::sql
+
+#endif  // MIMEME_STORE_APPENDER_H_

@@ -1,0 +1,159 @@
+#include "store/catalog.h"
+
+#include <utility>
+
+#include "store/catalog_impl.h"
+#include "store/migrations.h"
+
+namespace mimeme {
+
+Result<> Catalog::Impl::writable() const {
+  if (access == Access::kReadOnly)
+    return Error{ErrorCode::kInvalidArgument, "the catalog is open for reading only"};
+  if (commit_failed)
+    return Error{ErrorCode::kIo,
+                 "an earlier change could not be written to disk: make room, and restart"};
+  return {};
+}
+
+Result<int64_t> take(sql::Connection& connection, const char* counter, int64_t n) {
+  const int64_t last = TRY(connection.integer(
+      "UPDATE counters SET last = last + ? WHERE name = ? RETURNING last", {n, counter}));
+  return last - n + 1;
+}
+
+Result<int64_t> model_dim(sql::Connection& connection, ModelId model) {
+  auto rows = TRY(connection.query("SELECT dim FROM models WHERE id = ?", {model}));
+  if (!rows.next())
+    return Error{ErrorCode::kNotFound, "the catalog has no model " + std::to_string(model)};
+  return rows.integer(0);
+}
+
+Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Catalog::~Catalog() = default;
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Access access) {
+  auto impl = std::make_unique<Impl>();
+  impl->access = access;
+  const bool writes = access == Access::kReadWrite;
+  impl->database = TRY(sql::Database::open(
+      path, writes ? sql::Database::Access::kReadWrite : sql::Database::Access::kReadOnly));
+  {
+    const auto lease = TRY(impl->database->lease());
+    TRY(writes ? migrate(*lease, path) : check_schema(*lease, path));
+    if (writes) TRY(impl->write(*lease, drop_unfinished_projection));
+  }
+  return std::make_unique<Catalog>(std::move(impl));
+}
+
+Result<std::optional<std::string>> Catalog::setting(const std::string& key) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::optional<std::string>> {
+    auto rows = TRY(c.query("SELECT value FROM settings WHERE key = ?", {key}));
+    if (!rows.next()) return std::optional<std::string>();
+    return std::optional(rows.text(0));
+  });
+}
+
+Result<> Catalog::set_setting(const std::string& key, const std::string& value) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run("DELETE FROM settings WHERE key = ?", {key}));
+    TRY(c.run("INSERT INTO settings VALUES (?, ?)", {key, value}));
+    return {};
+  });
+}
+
+Result<std::vector<std::string>> Catalog::roots() {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<std::string>> {
+    std::vector<std::string> roots;
+    auto rows = TRY(c.query("SELECT path FROM roots ORDER BY path"));
+    while (rows.next()) roots.push_back(rows.text(0));
+    return roots;
+  });
+}
+
+Result<> Catalog::add_root(const std::string& path) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run("INSERT INTO roots SELECT ? WHERE NOT EXISTS (SELECT 1 FROM roots WHERE path = ?)",
+              {path, path}));
+    return {};
+  });
+}
+
+Result<ModelId> Catalog::register_model(const ModelRecord& model) {
+  return impl_->write([&](sql::Connection& c) -> Result<ModelId> {
+    auto rows = TRY(c.query("SELECT id FROM models WHERE digest = ?", {model.digest}));
+    if (rows.next()) return rows.integer(0);
+    const ModelId id = TRY(take(c, "model", 1));
+    TRY(c.run("INSERT INTO models VALUES (?, ?, ?, ?, make_timestamp(epoch_us(now())), false)",
+              {id, model.name, model.digest, int64_t{model.dim}}));
+    return id;
+  });
+}
+
+namespace {
+
+Result<std::vector<ModelRecord>> read_models(sql::Connection& c, const std::string& where) {
+  std::vector<ModelRecord> models;
+  auto rows = TRY(c.query("SELECT id, name, digest, dim FROM models " + where + " ORDER BY id"));
+  while (rows.next())
+    models.push_back(
+        {rows.integer(0), rows.text(1), rows.text(2), static_cast<int>(rows.integer(3))});
+  return models;
+}
+
+}  // namespace
+
+Result<std::vector<ModelRecord>> Catalog::models() {
+  return impl_->read([](sql::Connection& c) { return read_models(c, ""); });
+}
+
+Result<std::optional<ModelRecord>> Catalog::active_model() {
+  return impl_->read([](sql::Connection& c) -> Result<std::optional<ModelRecord>> {
+    auto models = TRY(read_models(c, "WHERE is_active"));
+    if (models.empty()) return std::optional<ModelRecord>();
+    return std::optional(std::move(models.front()));
+  });
+}
+
+Result<> Catalog::set_active_model(ModelId id) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(model_dim(c, id));
+    if (TRY(c.integer("SELECT count(*) FROM models WHERE id = ? AND is_active", {id})) > 0)
+      return {};
+    TRY(c.run("UPDATE models SET is_active = (id = ?)", {id}));
+    TRY(c.run("DELETE FROM embeddings WHERE model_id <> ?", {id}));
+    return drop_projections(c);
+  });
+}
+
+Result<CatalogCounts> Catalog::counts() {
+  return impl_->read([](sql::Connection& c) -> Result<CatalogCounts> {
+    auto rows =
+        TRY(c.query("SELECT (SELECT count(*) FROM images), "
+                    "(SELECT count(*) FROM files WHERE error IS NULL), "
+                    "(SELECT count(*) FROM files WHERE error IS NOT NULL), "
+                    "(SELECT count(*) FROM embeddings WHERE model_id IN (SELECT id FROM models "
+                    "WHERE is_active)), "
+                    "(SELECT count(*) FROM vectors), "
+                    "(SELECT coalesce(sum(bytes), 0)::BIGINT FROM images)"));
+    rows.next();
+    return CatalogCounts{.images = rows.integer(0),
+                         .files = rows.integer(1),
+                         .failed_files = rows.integer(2),
+                         .embedded = rows.integer(3),
+                         .vectors = rows.integer(4),
+                         .bytes = rows.integer(5)};
+  });
+}
+
+Result<> Catalog::checkpoint() {
+  const auto lease = TRY(impl_->database->lease());
+  Lock lock(impl_->write_mu);
+  TRY(impl_->writable());
+  // FORCE: waits for running readers, where a plain CHECKPOINT refuses.
+  TRY(lease->query("FORCE CHECKPOINT"));
+  return {};
+}
+
+}  // namespace mimeme

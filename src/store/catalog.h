@@ -1,0 +1,262 @@
+// The catalog: the durable truth of a library, in one DuckDB file. Typed operations; no SQL leaves
+// this layer.
+//
+// What it holds: files (paths on disk), images (contents, by SHA-256), models, raw embeddings (f16,
+// the truth), and what is derived from them: the current projection (PCA or none) and the reduced
+// vectors (FLOAT[n], for any SQL client). Schema: docs/format.md.
+//
+// Threads: every method may be called from any thread at the same time; each call leases a
+// connection of its own. Durability: a method that returns without an error has its changes on disk
+// (DuckDB commits with fsync); one that returns an error has changed nothing. After a commit that
+// failed (kIo, a full disk) the catalog only reads, until it is opened again. Processes: one may
+// open it kReadWrite, or several kReadOnly (DuckDB's own lock; engine/library says who holds it
+// before it comes to that); once in a process. A process that has it open must not open and close
+// the file by other means: that drops the lock (fcntl).
+// Errors: kConflict for a catalog of a newer version, or of an older one when kReadOnly; kCorrupt;
+// kBusy when another process has it; kIo (disk full too); kInvalidArgument for a write when
+// kReadOnly; kNotFound where stated.
+#ifndef MIMEME_STORE_CATALOG_H_
+#define MIMEME_STORE_CATALOG_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/types.h"
+
+namespace mimeme {
+
+using ModelId = int64_t;       // of a row of the models table; 0 means none
+using ProjectionId = int64_t;  // of a row of the projections table; 0 means none
+
+struct ImageRecord {
+  ImageId id = 0;
+  Sha256 sha256{};
+  int64_t bytes = 0;
+  ImageInfo info;
+  int64_t added_at_us = 0;         // microseconds since 1970, UTC
+  std::vector<std::string> paths;  // sorted; a picture that lies in two places has two
+};
+
+struct ModelRecord {
+  ModelId id = 0;
+  std::string name;
+  std::string digest;  // what identifies its vectors: weights and preprocessing (model/registry.h)
+  int dim = 0;
+};
+
+// A file to read: new, changed, or known under another model only.
+struct Work {
+  int64_t n = 0;  // position in the plan, 1-based
+  std::string path;
+  int64_t size = 0;
+  int64_t mtime_ns = 0;
+};
+
+struct FailedFile {
+  std::string path;
+  std::string error;
+};
+
+struct PlanCounts {
+  int64_t unchanged = 0;
+  int64_t failed_before = 0;  // unchanged since they failed; not tried again
+  int64_t todo = 0;
+  int64_t gone = 0;  // known below the roots, no longer there
+  std::vector<FailedFile>
+      problems;  // what the scan itself found wrong, and had not before; by path
+};
+
+// The outcome of one file, as the ingest pipeline commits it.
+struct IngestResult {
+  std::string path;
+  int64_t size = 0;
+  int64_t mtime_ns = 0;
+  std::string error;       // not empty: failed, and why; the fields below do not count then
+  bool transient = false;  // of an error: nothing about the file itself, so it is not recorded
+  Sha256 sha256{};
+  ImageInfo info;
+  int64_t added_at_us = 0;      // when an import says so; 0: now
+  std::vector<Half> embedding;  // raw, model's dim; empty if the image is known and has one
+};
+
+// How raw embeddings become the vectors that are searched.
+struct ProjectionRecord {
+  ProjectionId id = 0;
+  ModelId model = 0;
+  std::string kind;  // "none" (L2-normalised raw) or "pca"
+  int input_dim = 0;
+  int output_dim = 0;
+  std::vector<float> mean;        // input_dim; empty for "none"
+  std::vector<float> components;  // output_dim × input_dim, row-major; empty for "none"
+  std::vector<float>
+      explained_variance_ratio;  // of every component found, falling; longer than output_dim
+  int64_t fitted_on = 0;         // images
+};
+
+// A batch of rows: ids[i] belongs to rows[i*dim .. (i+1)*dim).
+struct HalfRows {
+  std::vector<ImageId> ids;
+  std::vector<Half> rows;
+};
+struct FloatRows {
+  std::vector<ImageId> ids;
+  std::vector<float> rows;
+  int64_t seq = 0;  // the last change among them
+};
+
+struct CatalogCounts {
+  int64_t images = 0;
+  int64_t files = 0;  // healthy ones
+  int64_t failed_files = 0;
+  int64_t embedded = 0;  // images with a raw embedding of the active model
+  int64_t vectors = 0;   // rows of the reduced table
+  int64_t bytes = 0;     // of all images' originals
+};
+
+class Catalog {
+ public:
+  enum class Access { kReadWrite, kReadOnly };
+
+  // Creates the file if it is not there (kReadWrite), and runs the migrations that it lacks. `path`
+  // ":memory:" for tests. kNotFound if it is not there (kReadOnly). A reader also sees what a
+  // killed writer left in the write-ahead log.
+  static Result<std::unique_ptr<Catalog>> open(const std::string& path, Access access);
+  ~Catalog();
+
+  // ---- settings: small strings by key
+  Result<std::optional<std::string>> setting(const std::string& key);
+  Result<> set_setting(const std::string& key, const std::string& value);
+
+  // ---- folders that were added, so that they can be scanned again
+  Result<std::vector<std::string>> roots();
+  Result<> add_root(const std::string& path);
+
+  // ---- models
+  // The id of the model with this digest; a row is made on first sight.
+  Result<ModelId> register_model(const ModelRecord& model);
+  Result<std::vector<ModelRecord>> models();
+  // The model whose vectors are searched; nullopt in a new library.
+  Result<std::optional<ModelRecord>> active_model();
+  // Makes `id` the active model: its predecessors' embeddings, the projection and the vectors go,
+  // in one transaction.
+  Result<> set_active_model(ModelId id);
+
+  // ---- ingest
+  // Compares what a scan found with what is known. One plan at a time in a catalog. The scan's rows
+  // live in a temporary table (spilling to disk), so memory does not grow with the folder.
+  class Plan {
+   public:
+    virtual ~Plan() = default;
+    // What the scan found. `problem` not empty: recorded as failed by finish().
+    struct Found {
+      std::string path;
+      int64_t size = 0;
+      int64_t mtime_ns = 0;
+      std::string problem;
+      // With a problem: it could not be looked at, so what is known of it and below it stands.
+      bool unseen = false;
+    };
+    virtual Result<> add(std::span<const Found> found) = 0;
+    // Ends the scan of `roots` (folders or files, absolute): records the problems as failed files,
+    // and says what is to do. An image of which `model` has no embedding yet is to do again even
+    // though its file is unchanged; so is a file with a problem once the problem is over. Nothing
+    // counts as gone below a folder that has a problem.
+    virtual Result<PlanCounts> finish(std::span<const std::string> roots, ModelId model) = 0;
+    // The work after position `after`, at most `limit`. Empty at the end.
+    virtual Result<std::vector<Work>> next(int64_t after, int limit) = 0;
+    // Forgets the files that are gone, and the images left without any file. Returns how many
+    // images went.
+    virtual Result<int64_t> remove_gone() = 0;
+  };
+  Result<std::unique_ptr<Plan>> start_plan();
+
+  // One path per image that has no embedding of `model` yet (by image id, after `after`), for
+  // re-embedding; Work::n is the image id here.
+  Result<std::vector<Work>> images_without_embedding(ModelId model, ImageId after, int limit);
+  Result<int64_t> count_images_without_embedding(ModelId model);
+
+  // The image with these bytes, if it is known and has an embedding of `model`.
+  Result<std::optional<ImageId>> find_embedded(const Sha256& sha256, ModelId model);
+
+  // Commits a batch in one transaction: new images, known ones seen under a new path, changed files
+  // (the old content goes if no other file has it), failures. Two results of the same content in a
+  // batch make one image; the last of two results for a path counts. A result without embedding
+  // whose image has gone meanwhile is passed over: the next plan finds the file again.
+  Result<> commit(std::span<const IngestResult> batch, ModelId model);
+
+  // ---- reading
+  Result<CatalogCounts> counts();
+  Result<ImageRecord> image(ImageId id);                              // kNotFound
+  Result<std::vector<ImageRecord>> images(ImageId after, int limit);  // by id
+  Result<std::vector<ImageRecord>> images_by_id(
+      std::span<const ImageId> ids);  // in the order of ids; unknown left out
+  Result<std::optional<ImageId>> image_by_path(const std::string& path);
+  Result<std::vector<FailedFile>> failed_files(int limit);  // by path
+
+  // Healthy and failed files that are `path` or lie below it.
+  Result<int64_t> count_files_below(const std::string& path);
+  // Forgets that files at or below `path` failed, so that the next plan tries them again.
+  Result<> forget_failed(const std::string& path);
+
+  // Forgets files: exactly `path`, or everything below it, and the added folders among them. Images
+  // left without a file go with their vectors. Returns how many images went; the originals on disk
+  // are never touched.
+  Result<int64_t> remove_path(const std::string& path);
+  Result<> remove_images(std::span<const ImageId> ids);
+
+  // ---- raw embeddings
+  Result<std::optional<std::vector<Half>>> embedding(ImageId id, ModelId model);
+  // By image id, after `after`, at most `limit` rows. kWithoutVector: those that have no row in
+  // vectors yet.
+  enum class Which { kAll, kWithoutVector };
+  Result<HalfRows> embeddings(ModelId model, Which which, ImageId after, int limit);
+  // For imports: replaces, and takes the vectors that came from what is replaced away. Ids that are
+  // not known are passed over.
+  Result<> put_embeddings(ModelId model, int dim, const HalfRows& rows);
+
+  // ---- derived: projection and reduced vectors
+  Result<std::optional<ProjectionRecord>> projection();
+  // Starts a new generation of vectors beside the current one. Adds go there until
+  // commit_projection swaps it in, in one transaction; a generation that was never committed
+  // vanishes on the next open or begin.
+  Result<> begin_projection(const ProjectionRecord& projection);
+  Result<> add_projected(const FloatRows& rows);
+  Result<ProjectionId> commit_projection();
+  // Appends vectors of the current projection; replaces those that are there. Here and in
+  // add_projected, images that have no embedding (any more) are passed over.
+  Result<> add_vectors(const FloatRows& rows);
+  // Vectors changed after `seq` (0: all), in order of seq, at most `limit`.
+  Result<FloatRows> vectors_since(int64_t seq, int limit);
+  Result<std::optional<std::vector<float>>> vector(ImageId id);
+  // Images whose vectors went after `seq` and did not come back, and the newest change of either
+  // kind. To catch up from p: removals_since(p) first, then vectors_since(p) to the end; the new p
+  // is Removals::seq. Another projection() is another set of vectors: start from 0 then.
+  struct Removals {
+    std::vector<ImageId> ids;
+    int64_t seq = 0;
+  };
+  Result<Removals> removals_since(int64_t seq);
+
+  // ---- check and repair
+  // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable
+  // and say so.
+  Result<std::vector<std::string>> check();
+  // Folds the write-ahead log into the file.
+  Result<> checkpoint();
+
+  struct Impl;  // opaque; in the .cc
+  explicit Catalog(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_STORE_CATALOG_H_

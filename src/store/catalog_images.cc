@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "store/catalog.h"
+#include "store/catalog_impl.h"
+
+namespace mimeme {
+namespace {
+
+Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<const ImageId> ids) {
+  std::unordered_map<ImageId, ImageRecord> found;
+  auto rows = TRY(c.query(
+      "SELECT id, sha256, bytes, format, width, height, frames, epoch_us(added_at) FROM images "
+      "WHERE id IN (SELECT unnest(?::BIGINT[]))",
+      {ids}));
+  while (rows.next()) {
+    ImageRecord record;
+    record.id = rows.integer(0);
+    record.sha256 = to_sha256(rows.blob(1));
+    record.bytes = rows.integer(2);
+    record.info = {rows.text(3), static_cast<int>(rows.integer(4)),
+                   static_cast<int>(rows.integer(5)), static_cast<int>(rows.integer(6))};
+    record.added_at_us = rows.integer(7);
+    found.emplace(record.id, std::move(record));
+  }
+  auto files = TRY(c.query(
+      "SELECT image_id, path FROM files WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+  while (files.next()) {
+    if (const auto it = found.find(files.integer(0)); it != found.end())
+      it->second.paths.push_back(files.text(1));
+  }
+
+  std::vector<ImageRecord> records;
+  for (const ImageId id : ids) {
+    const auto it = found.find(id);
+    if (it == found.end()) continue;
+    std::sort(it->second.paths.begin(), it->second.paths.end());
+    records.push_back(it->second);
+  }
+  return records;
+}
+
+}  // namespace
+
+Result<ImageRecord> Catalog::image(ImageId id) {
+  auto records = TRY(images_by_id({&id, 1}));
+  if (records.empty())
+    return Error{ErrorCode::kNotFound, "there is no image " + std::to_string(id)};
+  return std::move(records.front());
+}
+
+Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
+    std::vector<ImageId> ids;
+    auto rows = TRY(
+        c.query("SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?", {after, int64_t{limit}}));
+    while (rows.next()) ids.push_back(rows.integer(0));
+    return read_records(c, ids);
+  });
+}
+
+Result<std::vector<ImageRecord>> Catalog::images_by_id(std::span<const ImageId> ids) {
+  return impl_->read([&](sql::Connection& c) { return read_records(c, ids); });
+}
+
+Result<std::optional<ImageId>> Catalog::image_by_path(const std::string& path) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::optional<ImageId>> {
+    auto rows =
+        TRY(c.query("SELECT image_id FROM files WHERE path = ? AND image_id IS NOT NULL", {path}));
+    if (!rows.next()) return std::optional<ImageId>();
+    return std::optional(rows.integer(0));
+  });
+}
+
+Result<std::vector<FailedFile>> Catalog::failed_files(int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<FailedFile>> {
+    std::vector<FailedFile> failed;
+    auto rows =
+        TRY(c.query("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path LIMIT ?",
+                    {int64_t{limit}}));
+    while (rows.next()) failed.push_back({rows.text(0), rows.text(1)});
+    return failed;
+  });
+}
+
+namespace {
+
+// The images in the temporary table doomed(id), with all that hangs on them but their files.
+Result<int64_t> drop_doomed(sql::Connection& c) {
+  TRY(drop_vectors_of_doomed(c));
+  TRY(c.run("DELETE FROM embeddings WHERE image_id IN (SELECT id FROM temp.doomed)"));
+  return c.run("DELETE FROM images WHERE id IN (SELECT id FROM temp.doomed)");
+}
+
+}  // namespace
+
+Result<int64_t> drop_orphans(sql::Connection& c) {
+  TRY(
+      c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT id FROM images "
+            "WHERE NOT EXISTS (SELECT 1 FROM files WHERE image_id = id)"));
+  return drop_doomed(c);
+}
+
+Result<int64_t> Catalog::count_files_below(const std::string& path) {
+  return impl_->read([&](sql::Connection& c) {
+    return c.integer("SELECT count(*) FROM files WHERE path = ? OR starts_with(path, ?)",
+                     {without_slash(path), prefix_below(path)});
+  });
+}
+
+Result<> Catalog::forget_failed(const std::string& path) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run("DELETE FROM files WHERE error IS NOT NULL AND (path = ? OR starts_with(path, ?))",
+              {without_slash(path), prefix_below(path)}));
+    return {};
+  });
+}
+
+Result<int64_t> Catalog::remove_path(const std::string& path) {
+  return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
+    TRY(c.run("DELETE FROM roots WHERE path = ? OR starts_with(path, ?)",
+              {without_slash(path), prefix_below(path)}));
+    const int64_t files = TRY(c.run("DELETE FROM files WHERE path = ? OR starts_with(path, ?)",
+                                    {without_slash(path), prefix_below(path)}));
+    return files > 0 ? drop_orphans(c) : Result<int64_t>(0);
+  });
+}
+
+Result<> Catalog::remove_images(std::span<const ImageId> ids) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT unnest(?::BIGINT[]) AS id", {ids}));
+    TRY(c.run("DELETE FROM files WHERE image_id IN (SELECT id FROM temp.doomed)"));
+    TRY(drop_doomed(c));
+    return {};
+  });
+}
+
+}  // namespace mimeme

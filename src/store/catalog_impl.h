@@ -1,0 +1,121 @@
+// What the catalog_*.cc files share.
+#ifndef MIMEME_STORE_CATALOG_IMPL_H_
+#define MIMEME_STORE_CATALOG_IMPL_H_
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <unordered_set>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "store/catalog.h"
+#include "store/sql.h"
+
+namespace mimeme {
+
+struct Catalog::Impl {
+  // Constant after construction.
+  std::unique_ptr<sql::Database> database;
+  Access access;
+
+  // Held through every write, disk and all: writers take turns, so that keys stay unique without
+  // indexes, transactions never conflict, and change numbers become visible in their order. Readers
+  // do not wait.
+  Mutex write_mu;
+  std::atomic<bool> planning = false;  // a Plan is alive
+  // A COMMIT failed, on a full disk most likely. DuckDB rolls that back, but the next texts and
+  // blobs that are appended to the same segment in memory come out wrong (duckdb issue 22279, fixed
+  // in 1.5.2): no more writes until reopened.
+  std::atomic<bool> commit_failed = false;
+
+  Result<> writable() const;
+
+  // Runs f(connection) in a transaction: one consistent view, all or nothing.
+  template <typename F>
+  std::invoke_result_t<F, sql::Connection&> run(sql::Connection& connection, F f) {
+    auto transaction = TRY(sql::Transaction::begin(connection));
+    auto result = f(connection);
+    if (!result.ok()) return result;
+    if (auto committed = transaction.commit(); !committed.ok()) {
+      commit_failed = true;
+      return std::move(committed).error();
+    }
+    return result;
+  }
+  template <typename F>
+  std::invoke_result_t<F, sql::Connection&> read(F f) {
+    const auto lease = TRY(database->lease());
+    return run(*lease, f);
+  }
+  template <typename F>
+  std::invoke_result_t<F, sql::Connection&> write(sql::Connection& connection, F f) {
+    Lock lock(write_mu);
+    TRY(writable());
+    return run(connection, f);
+  }
+  template <typename F>
+  std::invoke_result_t<F, sql::Connection&> write(F f) {
+    const auto lease = TRY(database->lease());
+    return write(*lease, f);
+  }
+};
+
+// Takes `n` numbers of a counter ("image", "model", "projection", "change"); returns the first.
+Result<int64_t> take(sql::Connection& connection, const char* counter, int64_t n);
+
+Result<int64_t> model_dim(sql::Connection& connection, ModelId model);  // kNotFound
+
+// Those of `ids` that have an embedding of `model`.
+Result<std::unordered_set<ImageId>> embedded_among(sql::Connection& connection, ModelId model,
+                                                   std::span<const ImageId> ids);
+
+// Forgets the images of which no file is left; the vectors of those in the temporary table
+// doomed(id); all vectors and every projection. The first two record removals; the first returns
+// how many images went.
+Result<int64_t> drop_orphans(sql::Connection& connection);
+Result<> drop_vectors_of_doomed(sql::Connection& connection);
+Result<> drop_projections(sql::Connection& connection);
+
+// Forgets a generation of vectors that was begun and not committed.
+Result<> drop_unfinished_projection(sql::Connection& connection);
+
+// "/a/b/" is the folder "/a/b", and what lies below it begins with "/a/b/".
+inline std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+inline std::string prefix_below(const std::string& folder) {
+  const std::string path = without_slash(folder);
+  return path == "/" ? path : path + "/";
+}
+
+// Whatever length a damaged row has.
+inline Sha256 to_sha256(sql::Blob blob) {
+  Sha256 sha256{};
+  std::copy_n(blob.begin(), std::min(blob.size(), sha256.size()), sha256.begin());
+  return sha256;
+}
+
+// Numbers are kept little-endian, as every machine we build for has them.
+static_assert(std::endian::native == std::endian::little);
+template <typename T>
+sql::Blob to_blob(const std::vector<T>& numbers) {
+  return {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size() * sizeof(T)};
+}
+template <typename T>
+std::vector<T> from_blob(sql::Blob blob) {
+  std::vector<T> numbers(blob.size() / sizeof(T));
+  if (!numbers.empty()) std::memcpy(numbers.data(), blob.data(), numbers.size() * sizeof(T));
+  return numbers;
+}
+
+}  // namespace mimeme
+
+#endif  // MIMEME_STORE_CATALOG_IMPL_H_

@@ -1,0 +1,148 @@
+#include <utility>
+
+#include "store/appender.h"
+#include "store/catalog.h"
+#include "store/catalog_impl.h"
+
+namespace mimeme {
+namespace {
+
+// Its tables are temporary, thus of its connection, which it keeps:
+//   plan_scan(path, size, mtime_ns, problem)   what add() was given
+//   plan_roots(root, prefix)                   the folders that were scanned, and how paths below
+//   them begin plan_found(path, …, verdict)               the scan, a path once, judged: known,
+//   failed, problem (a new one), todo plan_todo(n, path, size, mtime_ns), plan_gone(path)
+class PlanInCatalog : public Catalog::Plan {
+ public:
+  PlanInCatalog(Catalog::Impl& catalog, sql::Database::Lease lease)
+      : catalog_(catalog), lease_(std::move(lease)) {}
+
+  ~PlanInCatalog() override {
+    for (const std::string table : {"scan", "roots", "found", "todo", "gone"})
+      static_cast<void>(lease_->run("DROP TABLE IF EXISTS temp.plan_" + table));
+    catalog_.planning = false;
+  }
+
+  Result<> start() {
+    TRY(
+        lease_->run("CREATE TEMP TABLE plan_scan(path VARCHAR, size BIGINT, mtime_ns BIGINT, "
+                    "problem VARCHAR, unseen BIGINT)"));
+    TRY(lease_->run("CREATE TEMP TABLE plan_roots(root VARCHAR, prefix VARCHAR)"));
+    return {};
+  }
+
+  Result<> add(std::span<const Found> found) override {
+    return catalog_.run(*lease_, [&](sql::Connection& c) -> Result<> {
+      auto out = TRY(sql::Appender::open(c, "plan_scan"));
+      for (const Found& file : found) {
+        out.text(file.path).integer(file.size).integer(file.mtime_ns).text(file.problem);
+        out.integer(file.unseen ? 1 : 0);
+        TRY(out.end_row());
+      }
+      return out.close();
+    });
+  }
+
+  Result<PlanCounts> finish(std::span<const std::string> roots, ModelId model) override {
+    return catalog_.write(*lease_, [&](sql::Connection& c) -> Result<PlanCounts> {
+      for (const std::string& root : roots)
+        TRY(c.run("INSERT INTO temp.plan_roots VALUES (?, ?)",
+                  {without_slash(root), prefix_below(root)}));
+      TRY(judge(c, model));
+      TRY(record_problems(c));
+      return count(c);
+    });
+  }
+
+  Result<std::vector<Work>> next(int64_t after, int limit) override {
+    auto rows = TRY(lease_->query(
+        "SELECT n, path, size, mtime_ns FROM temp.plan_todo WHERE n > ? AND n <= ? ORDER BY n",
+        {after, after + limit}));
+    std::vector<Work> work;
+    while (rows.next())
+      work.push_back({rows.integer(0), rows.text(1), rows.integer(2), rows.integer(3)});
+    return work;
+  }
+
+  Result<int64_t> remove_gone() override {
+    return catalog_.write(*lease_, [](sql::Connection& c) -> Result<int64_t> {
+      TRY(c.run("DELETE FROM files WHERE path IN (SELECT path FROM temp.plan_gone)"));
+      return drop_orphans(c);
+    });
+  }
+
+ private:
+  static Result<> judge(sql::Connection& c, ModelId model) {
+    // Roots inside one another find a file twice.
+    TRY(c.run(
+        "CREATE TEMP TABLE plan_found AS "
+        "SELECT s.path, s.size, s.mtime_ns, s.problem, s.unseen, CASE "
+        "  WHEN s.unseen = 1 AND f.image_id IS NOT NULL THEN 'unseen' "
+        "  WHEN s.problem <> '' AND f.size IS NULL AND f.error = s.problem THEN 'failed' "
+        "  WHEN s.problem <> '' THEN 'problem' "
+        "  WHEN f.size = s.size AND f.mtime_ns = s.mtime_ns AND f.error IS NOT NULL THEN 'failed' "
+        "  WHEN f.size = s.size AND f.mtime_ns = s.mtime_ns AND EXISTS (SELECT 1 FROM embeddings e "
+        "    WHERE e.image_id = f.image_id AND e.model_id = ?) THEN 'known' "
+        "  ELSE 'todo' END AS verdict "
+        "FROM (SELECT DISTINCT ON (path) * FROM temp.plan_scan) s LEFT JOIN files f ON f.path = "
+        "s.path",
+        {model}));
+    TRY(c.run("DROP TABLE temp.plan_scan"));
+    TRY(c.run(
+        "CREATE TEMP TABLE plan_todo AS SELECT row_number() OVER (ORDER BY path) AS n, path, size, "
+        "mtime_ns FROM temp.plan_found WHERE verdict = 'todo'"));
+    // What lies below a folder that could not be read was not seen, but need not be gone.
+    TRY(
+        c.run("CREATE TEMP TABLE plan_gone AS SELECT path FROM files "
+              "WHERE EXISTS (SELECT 1 FROM temp.plan_roots r "
+              "  WHERE files.path = r.root OR starts_with(files.path, r.prefix)) "
+              "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f WHERE f.path = files.path) "
+              "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f "
+              "  WHERE f.unseen = 1 AND starts_with(files.path, rtrim(f.path, '/') || '/'))"));
+    return {};
+  }
+
+  static Result<> record_problems(sql::Connection& c) {
+    const int64_t known =
+        TRY(c.run("DELETE FROM files WHERE path IN "
+                  "(SELECT path FROM temp.plan_found WHERE verdict = 'problem')"));
+    TRY(
+        c.run("INSERT INTO files SELECT path, NULL, NULL, NULL, problem FROM temp.plan_found "
+              "WHERE verdict = 'problem'"));
+    if (known > 0) TRY(drop_orphans(c));
+    return {};
+  }
+
+  static Result<PlanCounts> count(sql::Connection& c) {
+    auto rows = TRY(
+        c.query("SELECT count(*) FILTER (verdict = 'known'), count(*) FILTER (verdict = 'failed'), "
+                "count(*) FILTER (verdict = 'todo'), (SELECT count(*) FROM temp.plan_gone) "
+                "FROM temp.plan_found"));
+    rows.next();
+    PlanCounts counts{.unchanged = rows.integer(0),
+                      .failed_before = rows.integer(1),
+                      .todo = rows.integer(2),
+                      .gone = rows.integer(3)};
+    auto problems = TRY(
+        c.query("SELECT path, problem FROM temp.plan_found WHERE verdict IN ('problem', 'unseen') "
+                "ORDER BY path"));
+    while (problems.next()) counts.problems.push_back({problems.text(0), problems.text(1)});
+    return counts;
+  }
+
+  Catalog::Impl& catalog_;
+  const sql::Database::Lease lease_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog::Plan>> Catalog::start_plan() {
+  auto lease = TRY(impl_->database->lease());
+  if (impl_->planning.exchange(true))
+    return Error{ErrorCode::kBusy, "another scan is running: wait for it, or stop it"};
+  auto plan = std::make_unique<PlanInCatalog>(*impl_, std::move(lease));
+  TRY(plan->start());
+  return std::unique_ptr<Plan>(std::move(plan));
+}
+
+}  // namespace mimeme

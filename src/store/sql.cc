@@ -1,0 +1,331 @@
+#include "store/sql.h"
+
+#include <duckdb.h>
+
+#include <cassert>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "base/utf8.h"
+
+namespace mimeme::sql {
+namespace {
+
+constexpr std::string_view kMemory = ":memory:";
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string without(std::string text, std::string_view part) {
+  for (size_t at; !part.empty() && (at = text.find(part)) != std::string::npos;)
+    text.erase(at, part.size());
+  return text;
+}
+
+// DuckDB's C API tells an error's kind for some calls only, but puts it in front of every message.
+Error translate(std::string_view path, std::string_view message) {
+  // What follows the first line is a stack trace, or advice on SQL.
+  message = message.substr(0, message.find('\n'));
+  const std::string words = without(std::string(message), path);  // a folder may be called anything
+  const auto says = [&](auto... signs) { return (contains(words, signs) || ...); };
+  const std::string where = std::string(path) + ": ";
+
+  if (says("Could not set lock on file")) {
+    // "Conflicting lock is held in /usr/bin/mimeme (PID 7). See also …"
+    std::string holder = "another process";
+    if (const size_t at = words.find("held in "); at != std::string::npos)
+      holder = words.substr(at + 8, words.find(')', at) + 1 - (at + 8));
+    return {ErrorCode::kBusy, where + "is in use by " + holder};
+  }
+  if (says("database does not exist")) return {ErrorCode::kNotFound, where + "does not exist"};
+  if (says("we can only read versions"))
+    return {ErrorCode::kConflict, where + "written by a newer DuckDB: update mimeme"};
+  if (says("not a valid DuckDB database file", "Could not read enough bytes", "orrupt", "checksum",
+           "Serialization Error"))
+    return {ErrorCode::kCorrupt, where +
+                                     "is damaged, or no catalog: restore it from a copy, or move "
+                                     "it away and add the folders again (" +
+                                     std::string(message) + ")"};
+  const bool disk = says("IO Error", "Could not write", "Could not read", "No space left", "fsync",
+                         "invalidated because");
+  return {disk ? ErrorCode::kIo : ErrorCode::kInternal, where + std::string(message)};
+}
+
+struct Logical {
+  duckdb_logical_type type;
+  explicit Logical(duckdb_type id) : type(duckdb_create_logical_type(id)) {}
+  ~Logical() { duckdb_destroy_logical_type(&type); }
+};
+
+template <typename Item, typename Make>
+duckdb_state bind_list(duckdb_prepared_statement statement, idx_t at, duckdb_type id,
+                       std::span<const Item> items, Make make) {
+  const Logical type(id);
+  std::vector<duckdb_value> values;
+  values.reserve(items.size() + 1);  // DuckDB takes no null pointer, not even for an empty list
+  for (const Item& item : items) values.push_back(make(item));
+  duckdb_value list = duckdb_create_list_value(type.type, values.data(), values.size());
+  const auto state = duckdb_bind_value(statement, at, list);
+  duckdb_destroy_value(&list);
+  for (auto& value : values) duckdb_destroy_value(&value);
+  return state;
+}
+
+struct Bind {
+  duckdb_prepared_statement statement;
+  idx_t at;
+
+  duckdb_state operator()(int64_t value) const { return duckdb_bind_int64(statement, at, value); }
+  duckdb_state operator()(std::string_view value) const {
+    const std::string text = to_utf8(value);
+    return duckdb_bind_varchar_length(statement, at, text.data(), text.size());
+  }
+  duckdb_state operator()(Blob value) const {
+    return duckdb_bind_blob(statement, at, value.data(), value.size());
+  }
+  duckdb_state operator()(std::span<const int64_t> values) const {
+    return bind_list(statement, at, DUCKDB_TYPE_BIGINT, values, duckdb_create_int64);
+  }
+  duckdb_state operator()(std::span<const std::string> values) const {
+    return bind_list(statement, at, DUCKDB_TYPE_VARCHAR, values, [](const std::string& value) {
+      const std::string text = to_utf8(value);
+      return duckdb_create_varchar_length(text.data(), text.size());
+    });
+  }
+};
+
+// The files that this process has open, by canonical path. DuckDB's lock (fcntl) is against other
+// processes: a second open in the same one would succeed, and the two would overwrite each other;
+// closing either would drop the lock of both.
+struct OpenFiles {
+  Mutex mu;
+  std::set<std::string> paths GUARDED_BY(mu);
+
+  bool insert(const std::string& path) {
+    Lock lock(mu);
+    return paths.insert(path).second;
+  }
+  void erase(const std::string& path) {
+    Lock lock(mu);
+    paths.erase(path);
+  }
+};
+OpenFiles& open_files() {
+  static OpenFiles files;
+  return files;
+}
+
+}  // namespace
+
+// ---- Rows
+
+struct Rows::State {
+  duckdb_result result{};
+  duckdb_data_chunk chunk = nullptr;
+  idx_t row = 0, size = 0;
+
+  ~State() {
+    duckdb_destroy_data_chunk(&chunk);
+    duckdb_destroy_result(&result);
+  }
+  duckdb_vector vector(int column) const {
+    return duckdb_data_chunk_get_vector(chunk, static_cast<idx_t>(column));
+  }
+  template <typename T>
+  const T* data(int column, [[maybe_unused]] duckdb_type type) const {
+    assert(duckdb_column_type(const_cast<duckdb_result*>(&result), static_cast<idx_t>(column)) ==
+           type);
+    return static_cast<const T*>(duckdb_vector_get_data(vector(column)));
+  }
+  std::string_view bytes(int column, duckdb_type type) const {
+    auto& text = const_cast<duckdb_string_t&>(data<duckdb_string_t>(column, type)[row]);
+    return {duckdb_string_t_data(&text), duckdb_string_t_length(text)};
+  }
+};
+
+Rows::Rows(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Rows::Rows(Rows&&) noexcept = default;
+Rows::~Rows() = default;
+
+bool Rows::next() {
+  State& s = *state_;
+  if (++s.row < s.size) return true;
+  duckdb_destroy_data_chunk(&s.chunk);
+  s.chunk = duckdb_fetch_chunk(s.result);
+  s.row = 0;
+  s.size = s.chunk ? duckdb_data_chunk_get_size(s.chunk) : 0;
+  return s.size > 0;
+}
+
+bool Rows::is_null(int column) const {
+  uint64_t* const validity = duckdb_vector_get_validity(state_->vector(column));
+  return validity && !duckdb_validity_row_is_valid(validity, state_->row);
+}
+
+int64_t Rows::integer(int column) const {
+  return state_->data<int64_t>(column, DUCKDB_TYPE_BIGINT)[state_->row];
+}
+
+std::string Rows::text(int column) const {
+  return from_utf8(state_->bytes(column, DUCKDB_TYPE_VARCHAR));
+}
+
+Blob Rows::blob(int column) const {
+  const auto bytes = state_->bytes(column, DUCKDB_TYPE_BLOB);
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
+std::span<const float> Rows::floats(int column) const {
+  const duckdb_vector vector = state_->vector(column);
+  duckdb_logical_type type = duckdb_vector_get_column_type(vector);
+  assert(duckdb_get_type_id(type) == DUCKDB_TYPE_ARRAY);
+  const idx_t n = duckdb_array_type_array_size(type);
+  duckdb_destroy_logical_type(&type);
+  const auto* all =
+      static_cast<const float*>(duckdb_vector_get_data(duckdb_array_vector_get_child(vector)));
+  return {all + state_->row * n, n};
+}
+
+// ---- Connection
+
+Connection::~Connection() {
+  duckdb_connection handle = handle_;
+  duckdb_disconnect(&handle);
+}
+
+Error Connection::error(std::string_view duckdb_message) const {
+  return translate(path_, duckdb_message);
+}
+
+Result<Rows> Connection::query(const std::string& sql, std::initializer_list<Value> values) {
+  struct Prepared {
+    duckdb_prepared_statement statement = nullptr;
+    ~Prepared() { duckdb_destroy_prepare(&statement); }
+  } prepared;
+  const auto& statement = prepared.statement;
+  if (duckdb_prepare(handle_, sql.c_str(), &prepared.statement) != DuckDBSuccess)
+    return error(duckdb_prepare_error(statement));
+  assert(duckdb_nparams(statement) == values.size());
+  idx_t at = 1;
+  for (const Value& value : values) {
+    if (std::visit(Bind{statement, at++}, value) != DuckDBSuccess)
+      return error(duckdb_prepare_error(statement));
+  }
+  auto state = std::make_unique<Rows::State>();
+  if (duckdb_execute_prepared(statement, &state->result) != DuckDBSuccess)
+    return error(duckdb_result_error(&state->result));
+  return Rows(std::move(state));
+}
+
+Result<int64_t> Connection::run(const std::string& sql, std::initializer_list<Value> values) {
+  Rows rows = TRY(query(sql, values));
+  // INSERT, UPDATE and DELETE answer with a row that holds the count; DDL with none.
+  return rows.next() ? rows.integer(0) : 0;
+}
+
+Result<int64_t> Connection::integer(const std::string& sql, std::initializer_list<Value> values) {
+  Rows rows = TRY(query(sql, values));
+  if (!rows.next()) return error("no row where there must be one");
+  return rows.integer(0);
+}
+
+// ---- Transaction
+
+Result<Transaction> Transaction::begin(Connection& connection) {
+  TRY(connection.query("BEGIN TRANSACTION"));
+  return Transaction(&connection);
+}
+
+Transaction::~Transaction() {
+  if (connection_) static_cast<void>(connection_->query("ROLLBACK"));
+}
+
+Result<> Transaction::commit() {
+  // A COMMIT that fails has rolled back.
+  TRY(std::exchange(connection_, nullptr)->query("COMMIT"));
+  return {};
+}
+
+// ---- Database
+
+struct Database::Handle {
+  std::string path;
+  std::string registered;  // in open_files(), if not empty
+  duckdb_database database = nullptr;
+
+  ~Handle() {
+    duckdb_close(&database);
+    if (!registered.empty()) open_files().erase(registered);
+  }
+};
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access access) {
+  auto handle = std::make_unique<Handle>();
+  handle->path = path;
+  if (path != kMemory) {
+    std::error_code ignored;  // DuckDB will say it better
+    const std::string canonical = std::filesystem::weakly_canonical(path, ignored);
+    if (!open_files().insert(canonical))
+      return Error{ErrorCode::kBusy, path + ": is already open in this process"};
+    handle->registered = canonical;
+  }
+
+  struct Config {
+    duckdb_config config = nullptr;
+    ~Config() { duckdb_destroy_config(&config); }
+  } options;
+  if (duckdb_create_config(&options.config) != DuckDBSuccess)
+    return Error{ErrorCode::kInternal, "DuckDB: out of memory"};
+  const std::pair<const char*, std::string> settings[] = {
+      {"access_mode", access == Access::kReadOnly ? "READ_ONLY" : "READ_WRITE"},
+      {"threads", "2"},
+      {"memory_limit", "512MB"},  // beyond it queries spill
+      {"temp_directory", path == kMemory ? "" : path + ".tmp"},
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"enable_external_access", "false"},
+      {"lock_configuration", "true"},
+  };
+  for (const auto& [name, value] : settings) {
+    if (path == kMemory && name == std::string_view("access_mode")) continue;
+    if (duckdb_set_config(options.config, name, value.c_str()) != DuckDBSuccess)
+      return Error{ErrorCode::kInternal, std::string("DuckDB refuses the option ") + name};
+  }
+
+  char* message = nullptr;
+  if (duckdb_open_ext(path.c_str(), &handle->database, options.config, &message) != DuckDBSuccess) {
+    Error error = translate(path, message);
+    duckdb_free(message);
+    return error;
+  }
+  return std::unique_ptr<Database>(new Database(std::move(handle)));
+}
+
+Database::Database(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+
+Database::~Database() = default;
+
+Result<Database::Lease> Database::lease() {
+  {
+    Lock lock(mu_);
+    if (!idle_.empty()) {
+      Lease lease(idle_.back().release(), Return{this});
+      idle_.pop_back();
+      return lease;
+    }
+  }
+  duckdb_connection connection = nullptr;
+  if (duckdb_connect(handle_->database, &connection) != DuckDBSuccess)
+    return Error{ErrorCode::kInternal, handle_->path + ": DuckDB gives no connection"};
+  return Lease(new Connection(connection, handle_->path), Return{this});
+}
+
+void Database::Return::operator()(Connection* connection) const {
+  Lock lock(database->mu_);
+  database->idle_.emplace_back(connection);
+}
+
+}  // namespace mimeme::sql

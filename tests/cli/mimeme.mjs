@@ -1,0 +1,65 @@
+// Runs the real program, as a user would, for the tests beside this file. The program is named by MIMEME.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after } from 'node:test';
+
+export const program = process.env.MIMEME ?? path.resolve('build/release/mimeme');
+export const stamps = '/usr/share/tuxpaint/stamps';
+
+// A folder that goes when the test file is done.
+export function scratch() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-test.'));
+  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const environment = library => ({ ...process.env, MIMEME_LIBRARY: library, XDG_DATA_HOME: path.join(library, '..', 'data') });
+
+// Runs `mimeme ...args` to its end: { code, stdout, stderr }.
+export function mimeme(library, ...args) {
+  const done = spawnSync(program, args, { env: environment(library), encoding: 'utf8', maxBuffer: 1 << 28, timeout: 300_000 });
+  assert.equal(done.signal, null, `mimeme ${args.join(' ')} died of ${done.signal}\n${done.stderr}`);
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+// The same with --json, its answer parsed. Fails on any other exit status than `code`.
+export function json(library, code, ...args) {
+  const done = mimeme(library, ...args, '--json');
+  assert.equal(done.code, code, `mimeme ${args.join(' ')} → ${done.code}\n${done.stdout}${done.stderr}`);
+  return JSON.parse(done.stdout);
+}
+
+// Starts `mimeme ...args`; the caller ends it. `ended` resolves to { code, signal, stderr }.
+export function start(library, ...args) {
+  const child = spawn(program, args, { env: environment(library), stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', data => (stderr += data));
+  const ended = new Promise(resolve => child.on('close', (code, signal) => resolve({ code, signal, stderr })));
+  return { child, ended };
+}
+
+// Polls until `condition()` holds.
+export async function until(condition, what, seconds = 60) {
+  for (const deadline = Date.now() + seconds * 1000; !condition(); await new Promise(r => setTimeout(r, 5)))
+    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
+}
+
+// `count` stamp files, spread over the folders, in a fixed order.
+export function pick_stamps(count) {
+  const all = fs.readdirSync(stamps, { recursive: true }).map(String).filter(f => f.endsWith('.png')).sort();
+  assert.ok(all.length >= count, `only ${all.length} stamps: is tuxpaint-stamps-default installed?`);
+  return Array.from({ length: count }, (_, i) => path.join(stamps, all[Math.floor((i * all.length) / count)]));
+}
+
+// Copies files into a folder under names of their own; returns the new paths.
+export function copy_into(folder, files) {
+  fs.mkdirSync(folder, { recursive: true });
+  return files.map((file, i) => {
+    const to = path.join(folder, `${String(i).padStart(4, '0')}-${path.basename(file)}`);
+    fs.copyFileSync(file, to);
+    return to;
+  });
+}
