@@ -19,6 +19,7 @@ struct Appender::State {
 
   explicit State(Connection& c) : connection(c) {}
   ~State() {
+    tsan::release();
     duckdb_destroy_data_chunk(&chunk);
     duckdb_appender_destroy(&appender);
   }
@@ -34,9 +35,11 @@ struct Appender::State {
     return duckdb_data_chunk_get_vector(chunk, column++);
   }
   Result<> append_chunk() {
+    tsan::release();
     duckdb_data_chunk_set_size(chunk, row);
     if (duckdb_append_data_chunk(appender, chunk) != DuckDBSuccess) return error();
     duckdb_data_chunk_reset(chunk);
+    tsan::acquire();
     row = 0;
     return {};
   }
@@ -57,6 +60,7 @@ Result<Appender> Appender::open(Connection& connection, const char* table) {
     types.push_back(duckdb_appender_column_type(state->appender, i));
   state->chunk = duckdb_create_data_chunk(types.data(), types.size());
   for (auto& type : types) duckdb_destroy_logical_type(&type);
+  tsan::acquire();
   return Appender(std::move(state));
 }
 
