@@ -54,8 +54,8 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 }  // namespace
 
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kCreate));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
   const IngestSummary summary = TRY(ingest(*library,
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,
@@ -70,7 +70,8 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
 }
 
 Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   SimilarOptions options{.limit = arguments.limit,
                          .min_similarity = static_cast<float>(arguments.min_similarity)};
   Query query;
@@ -110,7 +111,8 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
 }
 
 Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   int64_t removed = 0;
   bool missed = false;
   for (const std::string& target : arguments.targets) {
@@ -142,6 +144,7 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
     removed += went;
   }
   TRY(library->refresh());
+  bar.clear();
   if (context.json) {
     print_json(Json::Object{{"removed", removed}});
   } else if (!context.quiet) {
@@ -151,7 +154,8 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
 }
 
 Result<ExitCode> status(const Context& context, const StatusArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
   const CatalogCounts counts = TRY(catalog.counts());
   const auto active = TRY(catalog.active_model());
@@ -226,8 +230,8 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
 }
 
 Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const CheckReport found = TRY(check(*library, {.read_originals = arguments.read_originals,
                                                  .progress = [&](int64_t done, int64_t total) {
                                                    bar.update("checking originals", done, total);
@@ -262,8 +266,8 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
 }
 
 Result<ExitCode> export_command(const Context& context, const std::string& folder) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto summary = TRY(export_library(*library, folder, [&](int64_t done, int64_t total) {
     bar.update("exporting", done, total);
   }));
@@ -273,8 +277,8 @@ Result<ExitCode> export_command(const Context& context, const std::string& folde
 }
 
 Result<ExitCode> import_command(const Context& context, const std::string& folder) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kCreate));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
   const auto summary = TRY(import_library(*library, folder, [&](int64_t done, int64_t total) {
     bar.update("importing", done, total);
   }));

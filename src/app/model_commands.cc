@@ -105,13 +105,16 @@ Result<ExitCode> verify_all(const Context& context, const std::vector<Manifest>&
 }  // namespace
 
 Result<ExitCode> pca_fit(const Context& context, const PcaFitArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const auto record = TRY(library->fit_pca({.variance = arguments.variance, .dim = arguments.dim}));
+  bar.clear();
   return print_projection(context, record, nullptr);
 }
 
 Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto record = TRY(library->catalog().projection());
   if (!record)
     return Error{ErrorCode::kInvalidArgument,
@@ -187,8 +190,8 @@ Result<ExitCode> models_add(const Context& context, const std::string& file,
 }
 
 Result<ExitCode> models_use(const Context& context, const std::string& name) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kWrite));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const IngestSummary summary =
       TRY(use_model(*library, name, {.stop = context.stop_on_interrupt()}, events_to(bar)));
   bar.clear();
@@ -196,8 +199,8 @@ Result<ExitCode> models_use(const Context& context, const std::string& name) {
 }
 
 Result<ExitCode> evaluate_command(const Context& context, const EvaluateArguments& arguments) {
-  const auto library = TRY(Library::open(library_options(context), Library::Access::kRead));
   ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const EvaluationReport found = TRY(evaluate(
       *library,
       {.manifest = arguments.manifest,

@@ -11,21 +11,22 @@ namespace mimeme {
 
 void print_json(const Json& json) { fmt::print("{}\n", json.dump()); }
 
-std::string printable(const std::string& path) {
-  std::string text = to_utf8(path);
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return text;
-}
-
-LibraryOptions library_options(const Context& context) {
-  return {.directory = context.library, .model_folders = context.model_folders};
+Result<std::unique_ptr<Library>> open_library(const Context& context, Library::Access access,
+                                              ProgressBar& bar) {
+  auto library =
+      Library::open({.directory = context.library,
+                     .model_folders = context.model_folders,
+                     .progress = [&bar](const char* what, int64_t done,
+                                        int64_t total) { bar.update(what, done, total); }},
+                    access);
+  bar.clear();
+  return library;
 }
 
 IngestEvents events_to(ProgressBar& bar) {
   return {.progress =
               [&bar](const Progress& p) {
-                static constexpr const char* kLabels[] = {"scanning", "embedding", "indexing"};
+                static constexpr const char* kLabels[] = {"scanning", "embedding"};
                 bar.update(kLabels[static_cast<int>(p.phase)], p.done, p.total, p.failed);
               },
           .failed =

@@ -13,10 +13,10 @@ namespace mimeme {
 
 void print_json(const Json& json);
 
-// An absolute path as it may be printed: valid UTF-8, no control characters.
-std::string printable(const std::string& path);
-
-LibraryOptions library_options(const Context& context);
+// The bar shows what has to be derived: now, and whenever it is asked of the library. REQUIRES: it
+// outlives the library.
+Result<std::unique_ptr<Library>> open_library(const Context& context, Library::Access access,
+                                              ProgressBar& bar);
 
 // Progress to a bar, failures to standard error as they happen.
 IngestEvents events_to(ProgressBar& bar);

@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/utf8.h"
+
 namespace mimeme {
 namespace {
 
@@ -36,6 +38,8 @@ spdlog::logger& logger() {
 
 void set_log_level(LogLevel level) { logger().set_level(to_vendor(level)); }
 
-void log(LogLevel level, std::string_view message) { logger().log(to_vendor(level), message); }
+void log(LogLevel level, std::string_view message) {
+  logger().log(to_vendor(level), printable(message));
+}
 
 }  // namespace mimeme

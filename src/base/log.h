@@ -1,6 +1,6 @@
-// Levelled logging to standard error, one line each: "12:03:44 warning ingest: file skipped
-// path=/a/b.png". Engine and app log; lower layers return errors. Thread-safe. User text goes
-// through quoted().
+// Levelled logging to standard error, one line each: "12:03:44 warning search runs without the
+// CPU's vector unit". Engine and app log; lower layers return errors. Thread-safe. Control
+// characters in the message are replaced, so that a file's name cannot forge a line.
 #ifndef MIMEME_BASE_LOG_H_
 #define MIMEME_BASE_LOG_H_
 

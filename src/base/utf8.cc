@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mimeme {
@@ -61,6 +62,13 @@ std::string from_utf8(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string printable(std::string_view bytes) {
+  std::string text = to_utf8(bytes);
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return text;
 }
 
 }  // namespace mimeme

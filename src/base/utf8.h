@@ -14,6 +14,9 @@ namespace mimeme {
 std::string to_utf8(std::string_view bytes);
 std::string from_utf8(std::string_view text);
 
+// As it may be shown on a terminal or in a log: valid UTF-8, no control characters.
+std::string printable(std::string_view bytes);
+
 }  // namespace mimeme
 
 #endif  // MIMEME_BASE_UTF8_H_

@@ -32,5 +32,10 @@ TEST(Utf8, AnyBytesSurviveTheRoundTripAndAreValidBetween) {
   }
 }
 
+TEST(Utf8, WhatIsPrintedHasNoControlCharacters) {
+  EXPECT_EQ(printable("a\nb\x1b[2J\tc\x7f.png"), "a?b?[2J?c?.png");
+  EXPECT_EQ(printable("caf\xC3\xA9 \xE9"), "caf\xC3\xA9 " + to_utf8("\xE9"));
+}
+
 }  // namespace
 }  // namespace mimeme

@@ -152,8 +152,6 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   // Only now: a file that moved has to be seen in its new place before it is forgotten in its old
   // one.
   if (!summary.cancelled) summary.removed = TRY(plan->remove_gone());
-  events.progress(
-      {.phase = Progress::Phase::kIndexing, .done = progress.done, .total = counts.todo});
   TRY(library.refresh());
   summary.seconds = seconds_since(start);
   return summary;
@@ -199,8 +197,6 @@ Result<IngestSummary> use_model(Library& library, const std::string& name,
       commit, options));
   summary.cancelled = options.stop.stop_requested();
   if (!summary.cancelled) {
-    events.progress(
-        {.phase = Progress::Phase::kIndexing, .done = progress.done, .total = progress.total});
     // Changing over drops the old embeddings: not when most pictures could not be read for new
     // ones.
     const int64_t missing = TRY(catalog.count_images_without_embedding(model));

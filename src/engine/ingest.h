@@ -13,14 +13,15 @@
 namespace mimeme {
 
 struct Progress {
-  enum class Phase { kScanning, kEmbedding, kIndexing };
+  enum class Phase { kScanning, kEmbedding };
   Phase phase = Phase::kScanning;
   int64_t done = 0;
   int64_t total = 0;  // 0: not known yet
   int64_t failed = 0;
 };
 
-// Both are called on the thread that called ingest().
+// Both are called on the thread that called ingest(). How far the derived data is that comes last,
+// LibraryOptions::progress is told.
 struct IngestEvents {
   std::function<void(const Progress&)> progress = [](const Progress&) {};
   std::function<void(const FailedFile&)> failed = [](const FailedFile&) {};

@@ -163,8 +163,11 @@ TEST_F(IngestTest, PcaComesOfItselfAndNewPicturesAreProjected) {
   EXPECT_EQ(searchable->record.kind, "pca");
   EXPECT_EQ(searchable->record.fitted_on, kPcaMinImages);
   EXPECT_LT(searchable->record.output_dim, 12);
+  for (const char* const what : {"fitting", "projecting", "indexing"})
+    EXPECT_EQ(derived_[what], std::pair(kPcaMinImages, kPcaMinImages)) << what;
   const std::string later = add_picture(2000);
   run(**library, options());
+  EXPECT_EQ(derived_["projecting"], std::pair(kPcaMinImages + 1, kPcaMinImages + 1));
   EXPECT_EQ((*library)->searchable()->record.id, searchable->record.id) << "no new fit";
   EXPECT_EQ((*library)->searchable()->index->size(), kPcaMinImages + 1);
   EXPECT_EQ(nearest_path(**library, later), later);

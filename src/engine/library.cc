@@ -123,11 +123,13 @@ Result<> Library::refresh() {
           .record = *projection,
           .pca = projection->kind == "pca" ? std::optional(to_pca(*projection)) : std::nullopt,
           .index = nullptr};
-      for (;;) {
+      for (int64_t done = counts.vectors;;) {
         const HalfRows page =
             TRY(catalog_->embeddings(model->id, Catalog::Which::kWithoutVector, 0, kPage));
         if (page.ids.empty()) break;
         TRY(catalog_->add_vectors({.ids = page.ids, .rows = current.project(to_float(page.rows))}));
+        done += static_cast<int64_t>(page.ids.size());
+        options_.progress("projecting", done, counts.embedded);
       }
     }
   }
@@ -157,6 +159,7 @@ Result<> Library::rebuild_index() {
 
 Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
   std::unique_ptr<PcaFitter> fitter;
+  const int64_t total = TRY(catalog_->counts()).embedded;
   for (ImageId after = 0;;) {
     const HalfRows page = TRY(catalog_->embeddings(model, Catalog::Which::kAll, after, kPage));
     if (page.ids.empty()) break;
@@ -166,6 +169,7 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
     if (!fitter) fitter = std::make_unique<PcaFitter>(dim);
     l2_normalise(rows, dim);
     fitter->add(rows);
+    options_.progress("fitting", fitter->count(), total);
   }
   if (!fitter) return Error{ErrorCode::kInvalidArgument, "the library has no embeddings yet"};
   Pca pca = TRY(fitter->fit(target));
@@ -184,12 +188,16 @@ Result<> Library::replace_projection(const ProjectionRecord& record) {
                         .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
                         .index = nullptr};
   TRY(catalog_->begin_projection(record));
+  const int64_t total = TRY(catalog_->counts()).embedded;
+  int64_t done = 0;
   for (ImageId after = 0;;) {
     const HalfRows page =
         TRY(catalog_->embeddings(record.model, Catalog::Which::kAll, after, kPage));
     if (page.ids.empty()) break;
     after = page.ids.back();
     TRY(catalog_->add_projected({.ids = page.ids, .rows = next.project(to_float(page.rows))}));
+    done += static_cast<int64_t>(page.ids.size());
+    options_.progress("projecting", done, total);
   }
   TRY(catalog_->commit_projection());
   return {};
@@ -225,12 +233,14 @@ Result<> Library::publish() {
   index->remove(removals.ids);
   int64_t changed = static_cast<int64_t>(removals.ids.size());
   const int64_t newest = std::max(stamp.seq, removals.seq);
+  const int64_t total = TRY(catalog_->counts()).vectors;
   for (;;) {
     const FloatRows page = TRY(catalog_->vectors_since(stamp.seq, kPage));
     if (page.ids.empty()) break;
     index->add(page.ids, page.rows);
     stamp.seq = page.seq;
     changed += static_cast<int64_t>(page.ids.size());
+    options_.progress("indexing", index->size(), total);
   }
   stamp.seq = std::max(stamp.seq, newest);
   stamp_ = stamp;

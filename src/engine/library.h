@@ -37,6 +37,10 @@ struct LibraryOptions {
   // How encoders are made; tests put one here that fails on demand.
   std::function<Result<std::unique_ptr<ImageEncoder>>(const Manifest&, const EncoderOptions&)>
       open_encoder = open_image_encoder;
+  // Told how far something derived is ("fitting", "projecting", "indexing"), on the thread that
+  // asked for it.
+  std::function<void(const char* what, int64_t done, int64_t total)> progress =
+      [](const char*, int64_t, int64_t) {};
 };
 
 // What a search compares with: immutable, published as a whole (the index inside takes additions).

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <random>
 
 #include "core/sha256.h"
@@ -125,12 +126,18 @@ class LibraryTest : public testing::Test {
          .open_encoder = [this](const Manifest& manifest,
                                 const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
            return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
-         }},
+         },
+         .progress =
+             [this](const char* what, int64_t done, int64_t total) {
+               derived_[what] = {done, total};
+             }},
         access);
   }
 
   std::filesystem::path root_;
   FakeEncoder::Fails fails_;  // of encoders made from now on
+  // What LibraryOptions::progress was told last of each kind: done, total.
+  std::map<std::string, std::pair<int64_t, int64_t>> derived_;
 };
 
 }  // namespace mimeme

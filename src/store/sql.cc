@@ -305,8 +305,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
       {"enable_external_access", "false"},
-      // With it, DuckDB 1.4.4 answers a bare count(*) from a table's row groups without the lock that
-      // every scan takes, and crashes beside a checkpoint that replaces them.
+      // With it, DuckDB 1.4.4 answers a bare count(*) from a table's row groups without the lock
+      // that every scan takes, and crashes beside a checkpoint that replaces them.
       {"disabled_optimizers", "statistics_propagation"},
       {"lock_configuration", "true"},
   };

@@ -25,10 +25,10 @@ struct _duckdb_connection;  // of duckdb.h, which stays in the .cc files
 
 namespace mimeme::sql {
 
-// DuckDB gives memory that one thread filled or read to another, in ways that ThreadSanitizer cannot
-// see, because DuckDB is not built with it. These tell it of the two ends: release() before memory
-// that our code touched goes back to DuckDB, acquire() before our code touches what DuckDB gives.
-// Nothing in other builds.
+// DuckDB gives memory that one thread filled or read to another, in ways that ThreadSanitizer
+// cannot see, because DuckDB is not built with it. These tell it of the two ends: release() before
+// memory that our code touched goes back to DuckDB, acquire() before our code touches what DuckDB
+// gives. Nothing in other builds.
 namespace tsan {
 void release();
 void acquire();
