@@ -299,7 +299,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
   const std::pair<const char*, std::string> settings[] = {
       {"access_mode", access == Access::kReadOnly ? "READ_ONLY" : "READ_WRITE"},
       {"threads", "2"},
-      {"memory_limit", "512MB"},  // beyond it queries spill
+      {"memory_limit", "256MB"},  // beyond it queries spill; 1,000,000 files are planned in it
       {"temp_directory", path == kMemory ? "" : path + ".tmp"},
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
