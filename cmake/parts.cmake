@@ -12,12 +12,12 @@ pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.13)
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)
 add_library(LAPACKE::LAPACKE ALIAS PkgConfig::LAPACKE_PC)
 
-# part(<target> LIBRARY <name> HEADER <file>): an imported library from .parts/ or the system's paths.
+# mimeme_part(<target> LIBRARY <name> HEADER <file>): an imported library from the system's paths, else from .parts/.
 function(mimeme_part target)
   cmake_parse_arguments(PART "" "LIBRARY;HEADER" "SUFFIXES" ${ARGN})
   string(MAKE_C_IDENTIFIER ${target} id)
-  find_library(${id}_LIBRARY ${PART_LIBRARY} HINTS ${MIMEME_PARTS}/lib)
-  find_path(${id}_INCLUDE ${PART_HEADER} HINTS ${MIMEME_PARTS}/include PATH_SUFFIXES ${PART_SUFFIXES})
+  find_library(${id}_LIBRARY ${PART_LIBRARY} PATHS ${MIMEME_PARTS}/lib)
+  find_path(${id}_INCLUDE ${PART_HEADER} PATHS ${MIMEME_PARTS}/include PATH_SUFFIXES ${PART_SUFFIXES})
   if(NOT ${id}_LIBRARY OR NOT ${id}_INCLUDE)
     message(FATAL_ERROR "${PART_LIBRARY} (${PART_HEADER}) is missing: run `make setup` first")
   endif()
