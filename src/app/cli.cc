@@ -71,6 +71,15 @@ class CommandLine {
         ->check(CLI::PositiveNumber);
   }
 
+  static void add_embedding(CLI::App* sub, EmbedArguments& arguments) {
+    sub->add_option("--threads", arguments.threads,
+                    "Threads to decode and to embed with; 0: one for each core")
+        ->type_name("N")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 256));
+    add_limits(sub, arguments.limits);
+  }
+
   void add_library_commands() {
     CLI::App* sub = command(
         app_, "add", "Index folders and pictures in place, or bring what was added up to date",
@@ -82,12 +91,7 @@ class CommandLine {
         ->allow_extra_args(false);
     sub->add_flag("--retry-failed", add_.retry_failed,
                   "Try files again that failed and have not changed");
-    sub->add_option("--threads", add_.threads,
-                    "Threads to decode and to embed with; 0: one for each core")
-        ->type_name("N")
-        ->capture_default_str()
-        ->check(CLI::Range(0, 256));
-    add_limits(sub, add_.limits);
+    add_embedding(sub, add_);
     sub->footer(
         "Files are never changed, moved or copied. Ctrl-C is safe: what is done is kept, and the "
         "same\n"
@@ -169,8 +173,9 @@ class CommandLine {
         ->type_name("FILE")
         ->required();
     sub = command(*models, "use", "Embed the whole library with a model, then search with it",
-                  [this](const Context& c) { return models_use(c, model_); });
-    sub->add_option("NAME", model_)->required();
+                  [this](const Context& c) { return models_use(c, use_); });
+    sub->add_option("NAME", use_.name)->required();
+    add_embedding(sub, use_);
     sub->footer(
         "The old vectors stay until the new ones are complete. Ctrl-C is safe: the same "
         "command\ngoes on.");
@@ -196,6 +201,7 @@ class CommandLine {
   CheckArguments check_;
   PcaFitArguments fit_;
   PcaShowArguments show_;
+  ModelsUseArguments use_;
   EvaluateArguments evaluate_;
   std::string folder_, model_, file_, manifest_;
 };

@@ -25,12 +25,16 @@ struct Context {
   std::function<std::stop_token()> stop_on_interrupt;
 };
 
-struct AddArguments {
+// How pictures are decoded and embedded.
+struct EmbedArguments {
+  int threads = 0;  // 0: one for each core
+  DecodeLimits limits;
+};
+
+struct AddArguments : EmbedArguments {
   std::vector<std::string> paths;
   std::vector<std::string> exclude;
   bool retry_failed = false;
-  int threads = 0;
-  DecodeLimits limits;
 };
 Result<ExitCode> add(const Context& context, const AddArguments& arguments);
 
@@ -75,7 +79,10 @@ Result<ExitCode> models_show(const Context& context, const std::string& name);
 Result<ExitCode> models_verify(const Context& context, const std::string& name);  // empty: all
 Result<ExitCode> models_add(const Context& context, const std::string& file,
                             const std::string& manifest);
-Result<ExitCode> models_use(const Context& context, const std::string& name);
+struct ModelsUseArguments : EmbedArguments {
+  std::string name;
+};
+Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& arguments);
 
 struct EvaluateArguments {
   std::string manifest;

@@ -55,15 +55,14 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
-  const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
+  TRY(clean_roots(arguments.paths));  // before a library is made for nothing
+  const auto library = TRY(open_library(
+      context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
   const IngestSummary summary = TRY(ingest(*library,
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,
                                             .retry_failed = arguments.retry_failed,
-                                            .pipeline = {.limits = arguments.limits,
-                                                         .decode_threads = arguments.threads,
-                                                         .encode_threads = arguments.threads,
-                                                         .stop = context.stop_on_interrupt()}},
+                                            .pipeline = pipeline_options(context, arguments)},
                                            events_to(bar)));
   bar.clear();
   return report(context, summary);

@@ -1,4 +1,5 @@
 // The composition root: signals, libraries, the command line, and the only catch-all.
+#include <fcntl.h>
 #include <semaphore.h>
 
 #include <csignal>
@@ -13,6 +14,14 @@
 #include "media/decode.h"
 
 namespace {
+
+// A descriptor 0..2 that is closed would be given to the next file that is opened, and what is
+// printed would be written into the catalog.
+bool occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return false;
+  return true;
+}
 
 sem_t interrupted;  // posted by the handler: all that a handler may do
 
@@ -42,6 +51,7 @@ std::stop_token stop_on_interrupt() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!occupy_standard_descriptors()) return mimeme::kExitFailed;
   try {
     if (const auto started = mimeme::init_media(); !started) {
       std::fprintf(stderr, "mimeme: %s\n", started.error().message.c_str());

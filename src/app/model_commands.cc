@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/report.h"
+#include "base/utf8.h"
 #include "engine/evaluate.h"
 
 namespace mimeme {
@@ -95,7 +96,7 @@ Result<ExitCode> verify_all(const Context& context, const std::vector<Manifest>&
       list.push_back(
           Json::Object{{"name", model.name}, {"ok", verified.ok()}, {"detail", verdict}});
     } else {
-      fmt::print("{}: {}\n", model.name, verdict);
+      fmt::print("{}: {}\n", model.name, printable(verdict));
     }
   }
   if (context.json) print_json(list);
@@ -126,7 +127,8 @@ Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& argume
 
 Result<ExitCode> models_list(const Context& context) {
   const Registry::Listing listing = Registry(context.model_folders).list();
-  for (const Error& error : listing.broken) fmt::print(stderr, "broken: {}\n", error.message);
+  for (const Error& error : listing.broken)
+    fmt::print(stderr, "broken: {}\n", printable(error.message));
   if (context.json) {
     Json::Array list;
     for (const Manifest& model : listing.models) list.push_back(to_json(model));
@@ -167,7 +169,8 @@ Result<ExitCode> models_verify(const Context& context, const std::string& name) 
   const Registry registry(context.model_folders);
   if (!name.empty()) return verify_all(context, {TRY(registry.find(name))});
   const Registry::Listing listing = registry.list();
-  for (const Error& error : listing.broken) fmt::print(stderr, "broken: {}\n", error.message);
+  for (const Error& error : listing.broken)
+    fmt::print(stderr, "broken: {}\n", printable(error.message));
   const ExitCode code = TRY(verify_all(context, listing.models));
   return listing.broken.empty() ? code : kExitFailed;
 }
@@ -189,11 +192,13 @@ Result<ExitCode> models_add(const Context& context, const std::string& file,
   return kExitDone;
 }
 
-Result<ExitCode> models_use(const Context& context, const std::string& name) {
+Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
-  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
-  const IngestSummary summary =
-      TRY(use_model(*library, name, {.stop = context.stop_on_interrupt()}, events_to(bar)));
+  // Before anything is made: a library that is not there yet may begin with a model of one's own.
+  TRY(Registry(context.model_folders).find(arguments.name));
+  const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
+  const IngestSummary summary = TRY(
+      use_model(*library, arguments.name, pipeline_options(context, arguments), events_to(bar)));
   bar.clear();
   return report(context, summary);
 }

@@ -23,6 +23,13 @@ Result<std::unique_ptr<Library>> open_library(const Context& context, Library::A
   return library;
 }
 
+PipelineOptions pipeline_options(const Context& context, const EmbedArguments& arguments) {
+  return {.limits = arguments.limits,
+          .decode_threads = arguments.threads,
+          .encode_threads = arguments.threads,
+          .stop = context.stop_on_interrupt()};
+}
+
 IngestEvents events_to(ProgressBar& bar) {
   return {.progress =
               [&bar](const Progress& p) {

@@ -18,6 +18,9 @@ void print_json(const Json& json);
 Result<std::unique_ptr<Library>> open_library(const Context& context, Library::Access access,
                                               ProgressBar& bar);
 
+// Also makes Ctrl-C stop the pipeline.
+PipelineOptions pipeline_options(const Context& context, const EmbedArguments& arguments);
+
 // Progress to a bar, failures to standard error as they happen.
 IngestEvents events_to(ProgressBar& bar);
 // The summary of an ingest or a change of model, and its exit code.

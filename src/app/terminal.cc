@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/utf8.h"
+
 namespace mimeme {
 namespace {
 
@@ -74,7 +76,7 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
     width.resize(std::max(width.size(), rows[r].size()));
     numeric.resize(width.size(), true);
     for (size_t i = 0; i < rows[r].size(); ++i) {
-      const std::string& cell = rows[r][i];
+      const std::string cell = printable(rows[r][i]);
       width[i] = std::max(width[i], columns(cell));
       // The first row is a heading, or a table without numbers.
       if (r > 0 && !cell.empty() && std::isdigit(static_cast<unsigned char>(cell[0])) == 0)
@@ -84,8 +86,9 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(width[i] - columns(row[i]), ' ');
-      line += numeric[i] ? padding + row[i] : row[i] + padding;
+      const std::string cell = printable(row[i]);
+      const std::string padding(width[i] - columns(cell), ' ');
+      line += numeric[i] ? padding + cell : cell + padding;
       if (i + 1 < row.size()) line += "  ";
     }
     line.erase(line.find_last_not_of(' ') + 1);

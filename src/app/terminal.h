@@ -15,8 +15,9 @@ std::string human_duration(double seconds);              // "3 h 05 min", "2 min
 std::string human_count(int64_t n);                      // "1,234,567"
 std::string count_of(int64_t n, std::string_view noun);  // "1 image", "2,345 images"
 
-// Columns as wide as their widest cell; one whose cells below the first row all begin with a digit
-// is right-aligned, its heading too.
+// Cells may hold anything: they are printed as printable() has them. Columns as wide as their
+// widest cell; one whose cells below the first row all begin with a digit is right-aligned, its
+// heading too.
 void print_table(const std::vector<std::vector<std::string>>& rows);
 
 // A bar with rate and ETA on a terminal; elsewhere a line every ten seconds. Silent if told so. Not

@@ -33,7 +33,8 @@ class Json {
   Json(Array value) : value_(std::move(value)) {}               // NOLINT
   Json(Object value) : value_(std::move(value)) {}              // NOLINT
 
-  // kCorrupt, with line and column. Nesting deeper than 64 and duplicate keys are refused.
+  // kCorrupt, with line and column if the text is malformed. Nesting deeper than 64 and duplicate
+  // keys are refused.
   static Result<Json> parse(std::string_view text);
   // One line, or indented by `indent` spaces. Bytes that are not UTF-8 become U+FFFD.
   std::string dump(int indent = -1) const;

@@ -9,19 +9,7 @@ namespace mimeme {
 namespace {
 
 spdlog::level::level_enum to_vendor(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-    case LogLevel::kOff:
-      break;
-  }
-  return spdlog::level::off;
+  return level == LogLevel::kDebug ? spdlog::level::debug : spdlog::level::warn;
 }
 
 spdlog::logger& logger() {

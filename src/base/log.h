@@ -9,7 +9,7 @@
 
 namespace mimeme {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+enum class LogLevel { kDebug, kWarning };
 
 void set_log_level(LogLevel level);  // kWarning until set
 void log(LogLevel level, std::string_view message);

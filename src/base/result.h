@@ -1,9 +1,8 @@
 // Errors as values: Result<T> holds a T or an Error, TRY passes an Error up.
 //
 //     Result<Image> decode(Bytes bytes);
-//     auto image = TRY(decode(bytes));               // returns the Error to the caller
-//     auto image = TRY(decode(bytes), path);         // the same, with "path: " put before the
-//     message
+//     auto image = TRY(decode(bytes));        // returns the Error to the caller
+//     auto image = TRY(decode(bytes), path);  // the same, with "path: " before its message
 //
 // Ingesting other people's files makes failure ordinary and per item, so nothing here throws.
 // (std::expected needs C++23; this is the part of it that is used.)
@@ -47,10 +46,9 @@ inline Error with_context(Error error) { return error; }
 template <typename T = void>
 class [[nodiscard]] Result {
  public:
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  Result(Error error)
-      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+  // Implicit by design: `return value;` and `return Error{…};`.
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -1,6 +1,5 @@
 #include "base/utf8.h"
 
-#include <algorithm>
 #include <cstdint>
 
 namespace mimeme {
@@ -66,8 +65,12 @@ std::string from_utf8(std::string_view text) {
 
 std::string printable(std::string_view bytes) {
   std::string text = to_utf8(bytes);
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<uint8_t>(text[i]);
+    if (c < 0x20 || c == 0x7F) text[i] = '?';
+    // U+0080..U+009F in two bytes.
+    if (c == 0xC2 && static_cast<uint8_t>(text[i + 1]) < 0xA0) text.replace(i, 2, "?");
+  }
   return text;
 }
 

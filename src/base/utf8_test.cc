@@ -34,6 +34,9 @@ TEST(Utf8, AnyBytesSurviveTheRoundTripAndAreValidBetween) {
 
 TEST(Utf8, WhatIsPrintedHasNoControlCharacters) {
   EXPECT_EQ(printable("a\nb\x1b[2J\tc\x7f.png"), "a?b?[2J?c?.png");
+  EXPECT_EQ(printable("a\xC2\x9B"
+                      "b\xC2\xA0"),
+            "a?b\xC2\xA0");
   EXPECT_EQ(printable("caf\xC3\xA9 \xE9"), "caf\xC3\xA9 " + to_utf8("\xE9"));
 }
 

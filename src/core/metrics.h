@@ -11,13 +11,14 @@
 namespace mimeme {
 
 struct RankQuality {
-  double recall_at_1 = 0;   // 1 if the first hit is relevant: success@1, what the field calls R@1
-                            // for one right answer
-  double recall_at_10 = 0;  // 1 if one of the first ten is
-  double precision_at_5 =
-      0;  // of the first five (or as many as are relevant, if fewer), the share that is
-  double average_precision =
-      0;  // mean of precision@k over the ranks k of all relevant images; unranked ones count 0
+  // 1 if the first hit is relevant (success@1, what the field calls R@1 for one right answer); 1 if
+  // one of the first ten is.
+  double recall_at_1 = 0;
+  double recall_at_10 = 0;
+  // Of the first five (or as many as are relevant, if fewer), the share that is.
+  double precision_at_5 = 0;
+  // Mean of precision@k over the ranks k of all relevant images; unranked ones count 0.
+  double average_precision = 0;
 };
 
 // ranked: nearest first, without repeats. relevant: sorted, not empty.

@@ -1,7 +1,7 @@
 #include "core/pca.h"
 
-#define EIGEN_USE_BLAS  // OpenBLAS picks the CPU's vector unit at run time; Eigen alone would be
-                        // built for SSE2
+// OpenBLAS picks the CPU's vector unit at run time; Eigen alone would be built for SSE2.
+#define EIGEN_USE_BLAS
 #include <lapacke.h>
 
 #include <Eigen/Core>
@@ -28,9 +28,8 @@ struct PcaFitter::State {
 
   const int dim;
   int64_t count = 0;
-  Eigen::VectorXd
-      shift;            // the first row: subtracted from all, so that the sums stay small and exact
-  Eigen::VectorXd sum;  // of shifted rows
+  Eigen::VectorXd shift;    // the first row, taken from all: the sums stay small and exact
+  Eigen::VectorXd sum;      // of shifted rows
   Eigen::MatrixXd scatter;  // lower triangle of Σ x xᵀ of shifted rows
 };
 

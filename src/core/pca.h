@@ -17,12 +17,15 @@ struct Pca {
   int input_dim = 0;
   int output_dim = 0;
   std::vector<float> mean;  // input_dim
-  std::vector<float>
-      components;  // output_dim × input_dim, row-major, orthonormal rows, by falling variance
+  // output_dim × input_dim, row-major; orthonormal rows, by falling variance.
+  std::vector<float> components;
   // Of every component with any variance, falling, summing to 1: the explained-variance curve. At
   // least output_dim.
   std::vector<float> explained_variance_ratio;
 };
+
+// A fit holds a few matrices of dim² doubles: 2 GB at this many dimensions, a minute of work.
+inline constexpr int kMaxPcaDim = 8192;
 
 // Where to cut: the fewest components that together explain `variance`, unless `dim` (> 0) says how
 // many.

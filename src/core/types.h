@@ -25,10 +25,6 @@ struct ImageInfo {
   int frames = 1;
 };
 
-// An embedding: dim floats. Raw ones are what the model gave; reduced ones are projected and
-// L2-normalised.
-using Embedding = std::vector<float>;
-
 // IEEE 754 binary16 bits, the form in which raw embeddings are kept (relative error 2^-11).
 using Half = uint16_t;
 

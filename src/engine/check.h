@@ -11,16 +11,16 @@
 namespace mimeme {
 
 struct CheckOptions {
-  bool read_originals =
-      false;  // read every original again and compare its SHA-256 (slow: all bytes of the library)
+  // Read every original again and compare its SHA-256 (slow: all bytes of the library).
+  bool read_originals = false;
   std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
 };
 
 struct CheckReport {
   std::vector<std::string> problems;  // what could not be mended
   std::vector<std::string> repaired;  // derived data that was wrong and has been made again
-  std::vector<std::string>
-      notes;  // originals that are gone or have changed: `mimeme add` brings the library up to date
+  // Originals that are gone or have changed: `mimeme add` brings the library up to date.
+  std::vector<std::string> notes;
   int64_t images = 0;
   int64_t vectors = 0;
   bool clean() const { return problems.empty() && repaired.empty(); }

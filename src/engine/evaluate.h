@@ -30,11 +30,11 @@ struct EvaluationReport {
 };
 
 struct EvaluateOptions {
-  std::string
-      manifest;  // JSON lines: {"task","query":{"image"|"text"},"relevant":[…],"exclude":[…]?};
-                 // paths are relative to it
-  std::string labels;  // JSON lines: {"image","category"}; empty: none. Checked; of use to tasks by
-                       // words only.
+  // JSON lines: {"task","query":{"image"|"text"},"relevant":[…],"exclude":[…]?}; paths are relative
+  // to it.
+  std::string manifest;
+  // JSON lines: {"image","category"}; empty: none. Checked; of use to tasks by words only.
+  std::string labels;
   std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
 };
 
@@ -47,9 +47,9 @@ Result<EvaluationReport> evaluate(Library& library, const EvaluateOptions& optio
 // library.
 struct Faithfulness {
   int64_t images = 0;
-  double recall_vs_centred =
-      0;  // against raw embeddings seen from the library's mean, what PCA approximates
-  double recall_vs_raw = 0;  // against raw embeddings as they are
+  // Against raw embeddings seen from the library's mean, what PCA approximates; and as they are.
+  double recall_vs_centred = 0;
+  double recall_vs_raw = 0;
 };
 // kInvalidArgument without a PCA. Memory: all raw embeddings (8 KB each at 2048-d).
 Result<Faithfulness> projection_faithfulness(Library& library, int sample);

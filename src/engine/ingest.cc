@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/log.h"
 #include "media/scan.h"
 
 namespace mimeme {
@@ -18,27 +19,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 bool lies_below(const std::string& path, const std::string& root) {
   return path == root || root == "/" || path.starts_with(root + "/");
-}
-
-// Absolute, links resolved, and none inside another.
-Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots) {
-  std::vector<std::string> clean;
-  for (const std::string& root : roots) {
-    std::error_code error;
-    const fs::path path = fs::canonical(root, error);
-    if (error)
-      return Error{ErrorCode::kNotFound, root + ": " + error.message() +
-                                             " (to forget what was indexed there: mimeme remove " +
-                                             root + ")"};
-    clean.push_back(path);
-  }
-  std::sort(clean.begin(), clean.end());
-  std::vector<std::string> outer;
-  for (const std::string& root : clean)
-    if (std::none_of(outer.begin(), outer.end(),
-                     [&](const auto& o) { return lies_below(root, o); }))
-      outer.push_back(root);
-  return outer;
 }
 
 // Walks one root into the plan. Adds to the summary what is passed over.
@@ -60,7 +40,8 @@ Result<> scan_root(Library& library, const std::string& root, const IngestOption
                                  .size = file.size,
                                  .mtime_ns = file.mtime_ns,
                                  .problem = std::move(file.problem),
-                                 .unseen = file.unseen});
+                                 .unseen = file.unseen,
+                                 .doubtful = file.doubtful});
                  return page.size() == kScanPage ? flush() : Result<>();
                }));
   TRY(flush());
@@ -79,6 +60,26 @@ Result<> scan_root(Library& library, const std::string& root, const IngestOption
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots) {
+  std::vector<std::string> clean;
+  for (const std::string& root : roots) {
+    std::error_code error;
+    const fs::path path = fs::canonical(root, error);
+    if (error)
+      return Error{ErrorCode::kNotFound, root + ": " + error.message() +
+                                             " (to forget what was indexed there: mimeme remove " +
+                                             root + ")"};
+    clean.push_back(path);
+  }
+  std::sort(clean.begin(), clean.end());
+  std::vector<std::string> outer;
+  for (const std::string& root : clean)
+    if (std::none_of(outer.begin(), outer.end(),
+                     [&](const auto& o) { return lies_below(root, o); }))
+      outer.push_back(root);
+  return outer;
+}
 
 Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
                              const IngestEvents& events) {
@@ -112,6 +113,9 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   if (options.retry_failed)
     for (const std::string& root : roots) TRY(catalog.forget_failed(root));
   const PlanCounts counts = TRY(plan->finish(roots, model));
+  log(LogLevel::kDebug, std::to_string(seen) + " files found: " + std::to_string(counts.todo) +
+                            " to read, " + std::to_string(counts.unchanged) + " unchanged, " +
+                            std::to_string(counts.gone) + " gone; model " + manifest.name);
   summary.unchanged = counts.unchanged;
   summary.failed_before = counts.failed_before;
   for (const FailedFile& file : counts.problems) {
@@ -128,6 +132,7 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
     events.progress(progress);
     const auto commit = [&](std::span<const IngestResult> batch) -> Result<> {
       TRY(catalog.commit(batch, model));
+      log(LogLevel::kDebug, std::to_string(batch.size()) + " results committed");
       for (const IngestResult& result : batch) {
         ++progress.done;
         if (!result.error.empty()) {

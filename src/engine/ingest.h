@@ -47,10 +47,12 @@ struct IngestSummary {
   double seconds = 0;
 };
 
+// The roots as ingest() takes them: absolute, links resolved, none inside another. kNotFound.
+Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots);
+
 // Indexes what is new or changed below the roots and forgets what is gone. Resumable: what a run
-// has committed, the next one does not do again. kNotFound for a root that is not there,
-// and for one that held pictures and is empty now (an unmounted disk, most likely:
-// nothing is forgotten).
+// has committed, the next one does not do again. kNotFound for a root that is not there, and for
+// one that held pictures and is empty now (an unmounted disk, most likely: nothing is forgotten).
 Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
                              const IngestEvents& events);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "core/half.h"
 
 namespace mimeme {
@@ -36,6 +37,13 @@ std::vector<float> Searchable::project(std::span<const float> raw) const {
 }
 
 Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access access) {
+  // DuckDB reads "~", "s3:" and the like at the start of a path in its own way, and stops at "?".
+  std::error_code error;
+  options.directory = fs::absolute(options.directory, error).lexically_normal();
+  if (error || options.directory.find('?') != std::string::npos ||
+      to_utf8(options.directory) != options.directory)
+    return Error{ErrorCode::kInvalidArgument,
+                 options.directory + ": a library's path must be UTF-8, without a question mark"};
   std::unique_ptr<Library> library(new Library(std::move(options)));
   TRY(library->reopen(access));
   if (access == Access::kRead && library->is_stale()) {
@@ -43,10 +51,10 @@ Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access ac
     // else is at work or the disk is full.
     auto mended = library->reopen(Access::kWrite);
     if (mended) mended = library->refresh();
-    if (mended) return library;
-    if (mended.error().code != ErrorCode::kBusy && mended.error().code != ErrorCode::kIo)
+    if (!mended && mended.error().code != ErrorCode::kBusy && mended.error().code != ErrorCode::kIo)
       return mended.error();
-    log(LogLevel::kWarning, "some images are not searchable yet: " + mended.error().message);
+    if (!mended)
+      log(LogLevel::kWarning, "some images are not searchable yet: " + mended.error().message);
     TRY(library->reopen(Access::kRead));
   }
   TRY(library->refresh());
@@ -70,6 +78,12 @@ Result<> Library::reopen(Access access) {
   }
   lock_ = TRY(LibraryLock::take(
       directory, writable_ ? LibraryLock::Mode::kExclusive : LibraryLock::Mode::kShared));
+  if (writable_) {
+    // What is left of an index file whose writer was killed.
+    for (const auto& entry : fs::directory_iterator(directory / "index", error))
+      if (entry.path().filename().string().find(".tmp") != std::string::npos)
+        fs::remove(entry.path(), error);
+  }
   catalog_ = TRY(
       Catalog::open(file, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
   return {};
@@ -109,7 +123,8 @@ Result<> Library::refresh() {
     }
     const auto projection = TRY(catalog_->projection());
     const bool none = !projection || projection->model != model->id;
-    const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages;
+    const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages &&
+                     model->dim <= kMaxPcaDim;
     Result<ProjectionRecord> fitted = Error{ErrorCode::kNotFound, ""};
     if (due) fitted = fit(model->id, {});
     if (fitted) {
@@ -166,6 +181,10 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
     after = page.ids.back();
     std::vector<float> rows = to_float(page.rows);
     const int dim = static_cast<int>(rows.size() / page.ids.size());
+    if (dim > kMaxPcaDim)
+      return Error{ErrorCode::kInvalidArgument,
+                   "PCA takes models of up to " + std::to_string(kMaxPcaDim) +
+                       " dimensions, this one has " + std::to_string(dim)};
     if (!fitter) fitter = std::make_unique<PcaFitter>(dim);
     l2_normalise(rows, dim);
     fitter->add(rows);
@@ -173,6 +192,9 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
   }
   if (!fitter) return Error{ErrorCode::kInvalidArgument, "the library has no embeddings yet"};
   Pca pca = TRY(fitter->fit(target));
+  log(LogLevel::kDebug, "PCA fitted on " + std::to_string(fitter->count()) +
+                            " images: " + std::to_string(pca.input_dim) + " to " +
+                            std::to_string(pca.output_dim) + " dimensions");
   return ProjectionRecord{.model = model,
                           .kind = "pca",
                           .input_dim = pca.input_dim,
@@ -244,6 +266,8 @@ Result<> Library::publish() {
   }
   stamp.seq = std::max(stamp.seq, newest);
   stamp_ = stamp;
+  log(LogLevel::kDebug, "index of " + std::to_string(index->size()) + " vectors, " +
+                            std::to_string(changed) + " of them changed since it was written");
 
   // A few changes are quicker read again from the catalog than the whole file is written.
   if (changed > index->size() / 16) {

@@ -2,7 +2,7 @@
 // and searched.
 //
 // Layout of the directory: docs/format.md. Threads: every method may be called from any thread;
-// refresh(), fit_pca() and use_model() are meant for one thread at a time (they wait for one
+// refresh(), fit_pca() and rebuild_index() are meant for one thread at a time (they wait for one
 // another), searches go on beside them.
 #ifndef MIMEME_ENGINE_LIBRARY_H_
 #define MIMEME_ENGINE_LIBRARY_H_
@@ -56,15 +56,13 @@ struct Searchable {
 class Library {
  public:
   enum class Access {
-    kRead,   // beside other readers; falls back on kWrite for a moment if something derived is left
-             // to be done
-    kWrite,  // alone
+    kRead,    // beside other readers; for a moment alone if something derived is left to be done
+    kWrite,   // alone
     kCreate,  // the same; makes the library if it is not there
   };
 
-  // kNotFound: no library there. kBusy: says who holds it. kConflict: a newer version, or
-  // the model's files have changed since its vectors were made. On return everything derived is up
-  // to date.
+  // kNotFound: no library there. kBusy: says who holds it. kConflict: made by a newer version.
+  // kInvalidArgument: a path that DuckDB cannot take. On return everything derived is up to date.
   static Result<std::unique_ptr<Library>> open(LibraryOptions options, Access access);
 
   const std::string& directory() const { return options_.directory; }

@@ -23,12 +23,13 @@ struct PipelineOptions {
   // small part of that.
   int decode_threads = 0;
   int encode_threads = 0;
-  int encode_batch =
-      1;  // pictures in one inference at most; measured: more gains nothing on a CPU (bench/)
-  int commit_batch = 64;      // results in one transaction at most: what a kill −9 can cost
-  double commit_seconds = 2;  // or what came in so long
-  std::stop_token
-      stop;  // ends early: what is encoded is committed, the rest is left for the next run
+  // Pictures in one inference at most. More gain nothing on a CPU: docs/decisions/0003.
+  int encode_batch = 1;
+  // Results in one transaction at most, or what came in so long: what a kill −9 can cost.
+  int commit_batch = 64;
+  double commit_seconds = 2;
+  // Ends early: what is encoded is committed, the rest is left for the next run.
+  std::stop_token stop;
 };
 
 // The work after position `after`, at most `limit`; empty at the end. Called from one thread of the

@@ -27,8 +27,8 @@ class IgnoreList {
     std::string glob;
     bool negated = false;       // "!": takes back
     bool folders_only = false;  // trailing "/"
-    bool anchored =
-        false;  // a "/" elsewhere: matched against the whole path, else against the last name
+    // A "/" elsewhere: matched against the whole path, else against the last name.
+    bool anchored = false;
   };
   std::vector<Pattern> patterns_;
 };

@@ -67,14 +67,16 @@ bool is_called_like_a_picture(const std::string& name) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-bool begins_like_a_picture(const std::string& path) {
+std::string error_text(int error) { return lower(std::generic_category().message(error)); }
+
+// kIo if it cannot be read.
+Result<bool> begins_like_a_picture(const std::string& path) {
   const Fd file(path);
   std::array<uint8_t, 32> head;
   const ssize_t n = file.get() < 0 ? -1 : file.read(head);
-  return n > 0 && sniff(std::span(head).first(static_cast<size_t>(n))).has_value();
+  if (n < 0) return Error{ErrorCode::kIo, error_text(errno)};
+  return sniff(std::span(head).first(static_cast<size_t>(n))).has_value();
 }
-
-std::string error_text(int error) { return lower(std::generic_category().message(error)); }
 
 const char* special_kind(mode_t mode) {
   if (S_ISFIFO(mode)) return "is a FIFO";
@@ -156,7 +158,9 @@ class Walk {
     const auto text = read_file(prefix + kIgnoreFile, kMaxIgnoreBytes);
     if (!text) {
       if (text.error().code != ErrorCode::kNotFound)
-        TRY(emit_unseen(prefix + kIgnoreFile, text.error().message));
+        TRY(emit_unseen(prefix + kIgnoreFile, text.error().code == ErrorCode::kTooLarge
+                                                  ? "larger than 1 MiB: not read"
+                                                  : text.error().message));
       return false;
     }
     IgnoreList ignores;
@@ -206,9 +210,12 @@ class Walk {
         return emit_unseen(path, error_text(errno));
       return emit(path, info, "");
     }
-    if (begins_like_a_picture(path)) return emit(path, info, "");
+    const auto is_picture = begins_like_a_picture(path);
+    if (is_picture && *is_picture) return emit(path, info, "");
     ++summary_.not_pictures;
-    return {};
+    if (is_picture) return {};
+    return sink_(
+        {.path = path, .problem = is_picture.error().message, .unseen = true, .doubtful = true});
   }
 
   struct Ignores {

@@ -32,13 +32,15 @@ struct ScannedFile {
   // With a problem: it could not be looked at, so what is known of it and of what lies below
   // stands.
   bool unseen = false;
+  // Unseen, and not called like a picture: worth naming only if it is known as one.
+  bool doubtful = false;
 };
 
 struct ScanSummary {
   int64_t pictures = 0;  // emitted without a problem
   int64_t problems = 0;  // emitted with one
-  int64_t not_pictures =
-      0;  // passed over in silence: sniffed, and no picture, and not called like one
+  // No picture, and not called like one: passed over in silence, or emitted as doubtful.
+  int64_t not_pictures = 0;
   int64_t excluded = 0;
 };
 
@@ -46,12 +48,12 @@ struct ScanSummary {
 // stop the walk by returning an error. A candidate is a regular file that is called like a picture
 // (.jpg, .png, …) or begins like one. What is called like a picture but cannot be one (a folder or
 // FIFO named a.jpg, an unreadable or empty file) is emitted with its problem; so is an unreadable
-// folder. Symbolic links are followed; a folder is entered once, however many links lead to it
-// (loops end). Hidden files and folders (".name") are passed over. Never blocks on a FIFO or
-// device. A root that is a file is a candidate whatever it is called; a .mimemeignore that cannot
-// be read is emitted as a problem. Memory: the names of each folder along the current path, plus
-// some 64 bytes for each folder visited. Errors: kNotFound if root does not exist; kCancelled when
-// stopped; whatever sink returned.
+// folder, and any other file that cannot be read, as doubtful. Symbolic links are followed; a
+// folder is entered once, however many links lead to it (loops end). Hidden files and folders
+// (".name") are passed over. Never blocks on a FIFO or device. A root that is a file is a candidate
+// whatever it is called; a .mimemeignore that cannot be read is emitted as a problem. Memory: the
+// names of each folder along the current path, plus some 64 bytes for each folder visited. Errors:
+// kNotFound if root does not exist; kCancelled when stopped; whatever sink returned.
 Result<ScanSummary> scan(const std::string& root, const ScanOptions& options,
                          const std::function<Result<>(ScannedFile&&)>& sink);
 

@@ -2,15 +2,25 @@
 
 #include <onnxruntime_cxx_api.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 namespace mimeme {
 namespace {
 
+// Some builds of ONNX Runtime note what is run in ~/.cache/Microsoft, to be sent. Nothing of it is
+// wanted, and it must be said before the first Env. Set before main(), while no thread reads the
+// environment.
+const int no_telemetry = setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+
 Ort::Env& environment() {
-  // Its errors are ours to return; it would print them as well.
-  static Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "mimeme");
+  static Ort::Env& env = []() -> Ort::Env& {
+    // Its errors are ours to return; it would print them as well.
+    static Ort::Env made(ORT_LOGGING_LEVEL_FATAL, "mimeme");
+    made.DisableTelemetryEvents();
+    return made;
+  }();
   return env;
 }
 

@@ -1,4 +1,4 @@
-// An ONNX graph, loaded and ready to run on the CPU. Internal to model/.
+// An ONNX graph, loaded and ready to run on the CPU. For model/; bench/ measures it.
 #ifndef MIMEME_MODEL_SESSION_H_
 #define MIMEME_MODEL_SESSION_H_
 

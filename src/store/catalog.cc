@@ -47,22 +47,6 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Access a
   return std::make_unique<Catalog>(std::move(impl));
 }
 
-Result<std::optional<std::string>> Catalog::setting(const std::string& key) {
-  return impl_->read([&](sql::Connection& c) -> Result<std::optional<std::string>> {
-    auto rows = TRY(c.query("SELECT value FROM settings WHERE key = ?", {key}));
-    if (!rows.next()) return std::optional<std::string>();
-    return std::optional(rows.text(0));
-  });
-}
-
-Result<> Catalog::set_setting(const std::string& key, const std::string& value) {
-  return impl_->write([&](sql::Connection& c) -> Result<> {
-    TRY(c.run("DELETE FROM settings WHERE key = ?", {key}));
-    TRY(c.run("INSERT INTO settings VALUES (?, ?)", {key, value}));
-    return {};
-  });
-}
-
 Result<std::vector<std::string>> Catalog::roots() {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<std::string>> {
     std::vector<std::string> roots;
@@ -91,28 +75,14 @@ Result<ModelId> Catalog::register_model(const ModelRecord& model) {
   });
 }
 
-namespace {
-
-Result<std::vector<ModelRecord>> read_models(sql::Connection& c, const std::string& where) {
-  std::vector<ModelRecord> models;
-  auto rows = TRY(c.query("SELECT id, name, digest, dim FROM models " + where + " ORDER BY id"));
-  while (rows.next())
-    models.push_back(
-        {rows.integer(0), rows.text(1), rows.text(2), static_cast<int>(rows.integer(3))});
-  return models;
-}
-
-}  // namespace
-
-Result<std::vector<ModelRecord>> Catalog::models() {
-  return impl_->read([](sql::Connection& c) { return read_models(c, ""); });
-}
-
 Result<std::optional<ModelRecord>> Catalog::active_model() {
   return impl_->read([](sql::Connection& c) -> Result<std::optional<ModelRecord>> {
-    auto models = TRY(read_models(c, "WHERE is_active"));
-    if (models.empty()) return std::optional<ModelRecord>();
-    return std::optional(std::move(models.front()));
+    auto rows = TRY(c.query("SELECT id, name, digest, dim FROM models WHERE is_active"));
+    if (!rows.next()) return std::optional<ModelRecord>();
+    return std::optional(ModelRecord{.id = rows.integer(0),
+                                     .name = rows.text(1),
+                                     .digest = rows.text(2),
+                                     .dim = static_cast<int>(rows.integer(3))});
   });
 }
 

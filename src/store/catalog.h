@@ -68,8 +68,8 @@ struct PlanCounts {
   int64_t failed_before = 0;  // unchanged since they failed; not tried again
   int64_t todo = 0;
   int64_t gone = 0;  // known below the roots, no longer there
-  std::vector<FailedFile>
-      problems;  // what the scan itself found wrong, and had not before; by path
+  // What the scan itself found wrong, and had not before; by path.
+  std::vector<FailedFile> problems;
 };
 
 // The outcome of one file, as the ingest pipeline commits it.
@@ -94,9 +94,9 @@ struct ProjectionRecord {
   int output_dim = 0;
   std::vector<float> mean;        // input_dim; empty for "none"
   std::vector<float> components;  // output_dim × input_dim, row-major; empty for "none"
-  std::vector<float>
-      explained_variance_ratio;  // of every component found, falling; longer than output_dim
-  int64_t fitted_on = 0;         // images
+  // Of every component found, falling; longer than output_dim.
+  std::vector<float> explained_variance_ratio;
+  int64_t fitted_on = 0;  // images
 };
 
 // A batch of rows: ids[i] belongs to rows[i*dim .. (i+1)*dim).
@@ -129,10 +129,6 @@ class Catalog {
   static Result<std::unique_ptr<Catalog>> open(const std::string& path, Access access);
   ~Catalog();
 
-  // ---- settings: small strings by key
-  Result<std::optional<std::string>> setting(const std::string& key);
-  Result<> set_setting(const std::string& key, const std::string& value);
-
   // ---- folders that were added, so that they can be scanned again
   Result<std::vector<std::string>> roots();
   Result<> add_root(const std::string& path);
@@ -140,7 +136,6 @@ class Catalog {
   // ---- models
   // The id of the model with this digest; a row is made on first sight.
   Result<ModelId> register_model(const ModelRecord& model);
-  Result<std::vector<ModelRecord>> models();
   // The model whose vectors are searched; nullopt in a new library.
   Result<std::optional<ModelRecord>> active_model();
   // Makes `id` the active model: its predecessors' embeddings, the projection and the vectors go,
@@ -161,6 +156,7 @@ class Catalog {
       std::string problem;
       // With a problem: it could not be looked at, so what is known of it and below it stands.
       bool unseen = false;
+      bool doubtful = false;  // and if nothing is known of it, it is no matter
     };
     virtual Result<> add(std::span<const Found> found) = 0;
     // Ends the scan of `roots` (folders or files, absolute): records the problems as failed files,
@@ -194,8 +190,8 @@ class Catalog {
   Result<CatalogCounts> counts();
   Result<ImageRecord> image(ImageId id);                              // kNotFound
   Result<std::vector<ImageRecord>> images(ImageId after, int limit);  // by id
-  Result<std::vector<ImageRecord>> images_by_id(
-      std::span<const ImageId> ids);  // in the order of ids; unknown left out
+  // In the order of ids; unknown ones left out.
+  Result<std::vector<ImageRecord>> images_by_id(std::span<const ImageId> ids);
   Result<std::optional<ImageId>> image_by_path(const std::string& path);
   Result<std::vector<FailedFile>> failed_files(int limit);  // by path
 
@@ -216,9 +212,6 @@ class Catalog {
   // vectors yet.
   enum class Which { kAll, kWithoutVector };
   Result<HalfRows> embeddings(ModelId model, Which which, ImageId after, int limit);
-  // For imports: replaces, and takes the vectors that came from what is replaced away. Ids that are
-  // not known are passed over.
-  Result<> put_embeddings(ModelId model, int dim, const HalfRows& rows);
 
   // ---- derived: projection and reduced vectors
   Result<std::optional<ProjectionRecord>> projection();

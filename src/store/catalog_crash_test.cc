@@ -208,7 +208,7 @@ TEST_F(CrashTest, WritersTakeTurns) {
     writers.emplace_back([&, t] {
       for (int n = 0; n < 10; ++n) {
         commit(*catalog, {picture(file(t, n), "shared " + std::to_string(n))});
-        must(catalog->set_setting("last", std::to_string(t)));
+        must(catalog->add_root("/" + std::to_string(t)));
       }
     });
   }

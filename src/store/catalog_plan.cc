@@ -8,10 +8,11 @@ namespace mimeme {
 namespace {
 
 // Its tables are temporary, thus of its connection, which it keeps:
-//   plan_scan(path, size, mtime_ns, problem)   what add() was given
-//   plan_roots(root, prefix)                   the folders that were scanned, and how paths below
-//   them begin plan_found(path, …, verdict)               the scan, a path once, judged: known,
-//   failed, problem (a new one), todo plan_todo(n, path, size, mtime_ns), plan_gone(path)
+// - plan_scan(path, size, mtime_ns, problem, unseen, doubtful): what add() was given
+// - plan_roots(root, prefix): the folders that were scanned, and how paths below them begin
+// - plan_found(path, size, mtime_ns, problem, unseen, verdict): the scan, a path once, judged
+//   'known', 'failed' (before), 'problem' (a new one), 'unseen', 'no matter' or 'todo'
+// - plan_todo(n, path, size, mtime_ns) and plan_gone(path)
 class PlanInCatalog : public Catalog::Plan {
  public:
   PlanInCatalog(Catalog::Impl& catalog, sql::Database::Lease lease)
@@ -26,7 +27,7 @@ class PlanInCatalog : public Catalog::Plan {
   Result<> start() {
     TRY(
         lease_->run("CREATE TEMP TABLE plan_scan(path VARCHAR, size BIGINT, mtime_ns BIGINT, "
-                    "problem VARCHAR, unseen BIGINT)"));
+                    "problem VARCHAR, unseen BIGINT, doubtful BIGINT)"));
     TRY(lease_->run("CREATE TEMP TABLE plan_roots(root VARCHAR, prefix VARCHAR)"));
     return {};
   }
@@ -36,7 +37,7 @@ class PlanInCatalog : public Catalog::Plan {
       auto out = TRY(sql::Appender::open(c, "plan_scan"));
       for (const Found& file : found) {
         out.text(file.path).integer(file.size).integer(file.mtime_ns).text(file.problem);
-        out.integer(file.unseen ? 1 : 0);
+        out.integer(file.unseen ? 1 : 0).integer(file.doubtful ? 1 : 0);
         TRY(out.end_row());
       }
       return out.close();
@@ -78,6 +79,7 @@ class PlanInCatalog : public Catalog::Plan {
         "CREATE TEMP TABLE plan_found AS "
         "SELECT s.path, s.size, s.mtime_ns, s.problem, s.unseen, CASE "
         "  WHEN s.unseen = 1 AND f.image_id IS NOT NULL THEN 'unseen' "
+        "  WHEN s.doubtful = 1 THEN 'no matter' "
         "  WHEN s.problem <> '' AND f.size IS NULL AND f.error = s.problem THEN 'failed' "
         "  WHEN s.problem <> '' THEN 'problem' "
         "  WHEN f.size = s.size AND f.mtime_ns = s.mtime_ns AND f.error IS NOT NULL THEN 'failed' "

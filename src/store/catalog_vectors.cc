@@ -76,6 +76,7 @@ Result<> drop_unfinished_projection(sql::Connection& c) {
 Result<> drop_projections(sql::Connection& c) {
   TRY(drop_unfinished_projection(c));
   if (TRY(c.run("DELETE FROM projections")) == 0) return {};
+  TRY(c.run("DELETE FROM removals"));
   TRY(recreate(c, kVectors, 1));
   TRY(c.run(kCreateViewSql));
   return {};
@@ -125,41 +126,6 @@ Result<HalfRows> Catalog::embeddings(ModelId model, Which which, ImageId after, 
   });
 }
 
-Result<> Catalog::put_embeddings(ModelId model, int dim, const HalfRows& rows) {
-  return impl_->write([&](sql::Connection& c) -> Result<> {
-    if (const int64_t expected = TRY(model_dim(c, model)); dim != expected)
-      return Error{ErrorCode::kInvalidArgument, "embeddings of " + std::to_string(dim) +
-                                                    " numbers, but the model has " +
-                                                    std::to_string(expected)};
-    const auto width = static_cast<size_t>(dim);
-    if (rows.rows.size() != rows.ids.size() * width)
-      return wrong_size("embeddings", rows.ids.size(), rows.rows.size(), dim);
-
-    std::unordered_set<ImageId> known;
-    auto images =
-        TRY(c.query("SELECT id FROM images WHERE id IN (SELECT unnest(?::BIGINT[]))", {rows.ids}));
-    while (images.next()) known.insert(images.integer(0));
-    // What was derived from the embeddings that are replaced no longer holds.
-    TRY(
-        c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT unnest(?::BIGINT[]) AS id "
-              "WHERE EXISTS (SELECT 1 FROM projections WHERE model_id = ?)",
-              {rows.ids, model}));
-    TRY(drop_vectors_of_doomed(c));
-    TRY(c.run(
-        "DELETE FROM embeddings WHERE model_id = ? AND image_id IN (SELECT unnest(?::BIGINT[]))",
-        {model, rows.ids}));
-    auto out = TRY(sql::Appender::open(c, "embeddings"));
-    const sql::Blob all = to_blob(rows.rows);
-    const size_t stride = width * sizeof(Half);
-    for (size_t i = 0; i < rows.ids.size(); ++i) {
-      if (known.erase(rows.ids[i]) == 0) continue;
-      out.integer(rows.ids[i]).integer(model).blob(all.subspan(i * stride, stride));
-      TRY(out.end_row());
-    }
-    return out.close();
-  });
-}
-
 Result<std::optional<ProjectionRecord>> Catalog::projection() {
   return impl_->read([](sql::Connection& c) -> Result<std::optional<ProjectionRecord>> {
     auto rows =
@@ -203,6 +169,7 @@ Result<ProjectionId> Catalog::commit_projection() {
     const ProjectionId id = begun.integer(0);
     TRY(c.run("DELETE FROM projections WHERE is_current"));
     TRY(c.run("UPDATE projections SET is_current = true"));
+    TRY(c.run("DELETE FROM removals"));  // a new set of vectors is read from its start
     TRY(c.run("DROP TABLE vectors"));
     TRY(c.run("ALTER TABLE vectors_next RENAME TO vectors"));
     TRY(c.run(create_vectors_sql(kVectorsNext, 1)));

@@ -47,24 +47,6 @@ TEST_F(VectorsTest, EmbeddingsThatAreNotProjectedYet) {
   EXPECT_EQ(must(catalog->embeddings(model_, Which::kWithoutVector, 0, 9)).ids, Ids{});
 }
 
-TEST_F(VectorsTest, ImportedEmbeddingsReplaceAndMakeVectorsStale) {
-  auto catalog = open_with(3);
-  project(*catalog, {1, 2, 3});
-  const auto before = must(catalog->removals_since(0));
-  must(catalog->put_embeddings(model_, 4, {.ids = {2, 77}, .rows = {9, 9, 9, 9, 5, 5, 5, 5}}));
-  EXPECT_EQ(must(catalog->embedding(2, model_)).value(), (Halves{9, 9, 9, 9}));
-  EXPECT_EQ(must(catalog->embedding(77, model_)), std::nullopt) << "no such image";
-  EXPECT_EQ(must(catalog->embeddings(model_, Which::kAll, 0, 9)).ids, (Ids{1, 2, 3}));
-  EXPECT_EQ(must(catalog->vector(2)), std::nullopt);
-  EXPECT_EQ(must(catalog->removals_since(before.seq)).ids, (Ids{2}));
-
-  EXPECT_EQ(catalog->put_embeddings(model_, 3, {.ids = {1}, .rows = {1, 1, 1}}).error().code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ(catalog->put_embeddings(model_, 4, {.ids = {1}, .rows = {1, 1, 1}}).error().code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ(catalog->put_embeddings(99, 4, {}).error().code, ErrorCode::kNotFound);
-}
-
 TEST_F(VectorsTest, AProjectionComesBackAsItWasWritten) {
   auto catalog = open_with(1);
   EXPECT_FALSE(must(catalog->projection()).has_value());
@@ -181,11 +163,6 @@ TEST_F(VectorsTest, RemovalsAreToldUntilTheVectorComesBack) {
   EXPECT_EQ(removals.ids, (Ids{2}));
   EXPECT_GT(removals.seq, start);
   EXPECT_EQ(must(catalog->removals_since(removals.seq)).ids, Ids{});
-
-  must(catalog->put_embeddings(model_, 4, {.ids = {1}, .rows = {6, 6, 6, 6}}));
-  EXPECT_EQ(must(catalog->removals_since(removals.seq)).ids, (Ids{1}));
-  must(catalog->add_vectors(two_floats({1})));
-  EXPECT_EQ(must(catalog->removals_since(start)).ids, (Ids{2}));
 }
 
 // More rows than fit into a chunk of DuckDB's, so that whole and begun chunks are written.

@@ -25,35 +25,34 @@ const std::vector<std::vector<std::string>>& migrations() {
   static const std::vector<std::vector<std::string>> all = {
       {
           // 1
-          "CREATE TABLE settings(key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
           "CREATE TABLE roots(path VARCHAR NOT NULL)",
           // The last number given out, in the transaction that uses it: never given again, never
           // skipped.
           "CREATE TABLE counters(name VARCHAR NOT NULL, last BIGINT NOT NULL)",
-          "INSERT INTO counters VALUES ('image', 0), ('model', 0), ('projection', 0), ('change', "
-          "0)",
-          "CREATE TABLE models(id BIGINT NOT NULL, name VARCHAR NOT NULL, digest VARCHAR NOT NULL, "
-          "dim BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, is_active BOOLEAN NOT NULL)",
+          R"(INSERT INTO counters VALUES ('image', 0), ('model', 0), ('projection', 0), ('change', 0))",
+          R"(CREATE TABLE models(
+               id BIGINT NOT NULL, name VARCHAR NOT NULL, digest VARCHAR NOT NULL,
+               dim BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, is_active BOOLEAN NOT NULL))",
           // sha256_head: the first 8 bytes, big-endian. Scanning it finds an image ten times
           // faster.
-          "CREATE TABLE images(id BIGINT NOT NULL, sha256 BLOB NOT NULL, sha256_head BIGINT NOT "
-          "NULL, "
-          "bytes BIGINT NOT NULL, format VARCHAR NOT NULL, width BIGINT NOT NULL, "
-          "height BIGINT NOT NULL, frames BIGINT NOT NULL, added_at TIMESTAMP NOT NULL)",
+          R"(CREATE TABLE images(
+               id BIGINT NOT NULL, sha256 BLOB NOT NULL, sha256_head BIGINT NOT NULL,
+               bytes BIGINT NOT NULL, format VARCHAR NOT NULL, width BIGINT NOT NULL,
+               height BIGINT NOT NULL, frames BIGINT NOT NULL, added_at TIMESTAMP NOT NULL))",
           // Healthy: image_id. Failed: error. A failure of the scan has no size and time: it is
           // tried again as soon as the scan sees no problem.
-          "CREATE TABLE files(path VARCHAR NOT NULL, size BIGINT, mtime_ns BIGINT, image_id "
-          "BIGINT, "
-          "error VARCHAR)",
+          R"(CREATE TABLE files(
+               path VARCHAR NOT NULL, size BIGINT, mtime_ns BIGINT, image_id BIGINT, error VARCHAR))",
           // IEEE 754 binary16, little-endian, as the model gave it.
-          "CREATE TABLE embeddings(image_id BIGINT NOT NULL, model_id BIGINT NOT NULL, "
-          "vector BLOB NOT NULL)",
+          R"(CREATE TABLE embeddings(
+               image_id BIGINT NOT NULL, model_id BIGINT NOT NULL, vector BLOB NOT NULL))",
           // At most the current one and the one being made. Matrices are float32, little-endian,
           // row-major.
-          "CREATE TABLE projections(id BIGINT NOT NULL, model_id BIGINT NOT NULL, "
-          "kind VARCHAR NOT NULL, input_dim BIGINT NOT NULL, output_dim BIGINT NOT NULL, "
-          "mean BLOB NOT NULL, components BLOB NOT NULL, explained_variance_ratio BLOB NOT NULL, "
-          "fitted_on BIGINT NOT NULL, is_current BOOLEAN NOT NULL)",
+          R"(CREATE TABLE projections(
+               id BIGINT NOT NULL, model_id BIGINT NOT NULL, kind VARCHAR NOT NULL,
+               input_dim BIGINT NOT NULL, output_dim BIGINT NOT NULL, mean BLOB NOT NULL,
+               components BLOB NOT NULL, explained_variance_ratio BLOB NOT NULL,
+               fitted_on BIGINT NOT NULL, is_current BOOLEAN NOT NULL))",
           // Both always exist, so that no query has to ask; FLOAT[1] and empty while there is no
           // projection.
           create_vectors_sql("vectors", 1),

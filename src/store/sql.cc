@@ -177,11 +177,6 @@ bool Rows::next() {
   return s.size > 0;
 }
 
-bool Rows::is_null(int column) const {
-  uint64_t* const validity = duckdb_vector_get_validity(state_->vector(column));
-  return validity && !duckdb_validity_row_is_valid(validity, state_->row);
-}
-
 int64_t Rows::integer(int column) const {
   return state_->data<int64_t>(column, DUCKDB_TYPE_BIGINT)[state_->row];
 }

@@ -48,8 +48,7 @@ class Rows {
   Rows(Rows&&) noexcept;
   ~Rows();
 
-  bool next();  // to the next row, at first to the first; false at the end
-  bool is_null(int column) const;
+  bool next();                        // to the next row, at first to the first; false at the end
   int64_t integer(int column) const;  // BIGINT
   std::string text(int column) const;
   Blob blob(int column) const;                      // valid until next()
