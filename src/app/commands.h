@@ -20,8 +20,9 @@ struct Context {
   std::vector<std::string> model_folders;
   bool json = false;
   bool quiet = false;
-  // Makes Ctrl-C request a stop from now on. Commands that do not ask for it simply end: all they
-  // change, they change in one transaction.
+  // Makes Ctrl-C request a stop from now on. Commands that do not ask for it simply end. Most
+  // change the library in one transaction; of `import` and of `remove A B` what was committed until
+  // then stays, and an `export` that was cut short is not taken for a whole one.
   std::function<std::stop_token()> stop_on_interrupt;
 };
 

@@ -277,10 +277,12 @@ Result<ExitCode> export_command(const Context& context, const std::string& folde
 
 Result<ExitCode> import_command(const Context& context, const std::string& folder) {
   ProgressBar bar(context.quiet || context.json);
+  // Read before the library is opened, so that a wrong folder does not make an empty one.
+  const Export from = TRY(read_export(
+      folder, [&](int64_t done, int64_t total) { bar.update("reading", done, total); }));
   const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
-  const auto summary = TRY(import_library(*library, folder, [&](int64_t done, int64_t total) {
-    bar.update("importing", done, total);
-  }));
+  const auto summary = TRY(import_library(
+      *library, from, [&](int64_t done, int64_t total) { bar.update("importing", done, total); }));
   bar.clear();
   print_transfer(context, summary, "imported");
   return kExitDone;

@@ -1,7 +1,6 @@
 #include "engine/check.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "core/half.h"
@@ -12,29 +11,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kPage = 1024;
-
-// Every raw embedding is there in full and finite.
-Result<> check_embeddings(Library& library, CheckReport& report) {
-  const auto model = TRY(library.catalog().active_model());
-  if (!model) return {};
-  for (ImageId after = 0;;) {
-    const HalfRows page =
-        TRY(library.catalog().embeddings(model->id, Catalog::Which::kAll, after, kPage));
-    if (page.ids.empty()) return {};
-    after = page.ids.back();
-    const std::vector<float> rows = to_float(page.rows);
-    const size_t dim = rows.size() / page.ids.size();
-    if (static_cast<int>(dim) != model->dim)
-      report.problems.push_back("embeddings have " + std::to_string(dim) +
-                                " dimensions, the model has " + std::to_string(model->dim));
-    for (size_t i = 0; i < page.ids.size(); ++i) {
-      const auto row = std::span(rows).subspan(i * dim, dim);
-      if (!std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); }))
-        report.problems.push_back("image " + std::to_string(page.ids[i]) +
-                                  " has an embedding that is not finite");
-    }
-  }
-}
 
 // The index holds exactly the catalog's vectors.
 Result<bool> index_agrees(Library& library, CheckReport& report) {
@@ -98,7 +74,6 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   } else if (const auto verified = verify(*model); !verified) {
     report.problems.push_back(verified.error().message);
   }
-  TRY(check_embeddings(library, report));
   if (!TRY(index_agrees(library, report))) {
     TRY(library.rebuild_index());
     if (TRY(index_agrees(library, report))) {

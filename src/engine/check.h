@@ -18,7 +18,8 @@ struct CheckOptions {
 
 struct CheckReport {
   std::vector<std::string> problems;  // what could not be mended
-  std::vector<std::string> repaired;  // derived data that was wrong and has been made again
+  // What was wrong and has been made again, or forgotten for the next `mimeme add` to find anew.
+  std::vector<std::string> repaired;
   // Originals that are gone or have changed: `mimeme add` brings the library up to date.
   std::vector<std::string> notes;
   int64_t images = 0;
@@ -26,8 +27,9 @@ struct CheckReport {
   bool clean() const { return problems.empty() && repaired.empty(); }
 };
 
-// Catalog invariants, raw embeddings (shape, finite), reduced vectors, the index row by row against
-// the catalog, the model's checksum, and the originals. REQUIRES: the library is open for writing.
+// Catalog invariants (raw embeddings too: in full and finite), reduced vectors, the index row by
+// row against the catalog, the model's checksum, and the originals. REQUIRES: the library is open
+// for writing.
 Result<CheckReport> check(Library& library, const CheckOptions& options);
 
 }  // namespace mimeme

@@ -328,6 +328,30 @@ TEST_F(IngestTest, VectorsOfOtherWeightsAreNeverMixedIn) {
   expect_clean(**library);
 }
 
+TEST_F(IngestTest, AnEmbeddingThatIsNotFiniteIsForgottenAndMadeAgain) {
+  const std::string bad = add_picture(1);
+  const auto library = open();
+  run(**library, {.roots = {add_picture(2)}});  // makes the model known
+  const std::vector<Half> nan(12, 0x7E00);
+  const auto bytes = sha256_file(bad);
+  ASSERT_TRUE((*library)->catalog().commit(
+      {{IngestResult{.path = bad, .sha256 = *bytes, .info = {.format = "tiff"}, .embedding = nan}}},
+      (*library)->catalog().active_model()->value().id));
+  ASSERT_TRUE((*library)->refresh());
+
+  const auto report = check(**library, {});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->problems, std::vector<std::string>{});
+  ASSERT_FALSE(report->repaired.empty());
+  EXPECT_EQ(report->repaired[0],
+            "embeddings with a number that is not finite: 1, forgotten until the next scan");
+  EXPECT_EQ((*library)->searchable()->index->size(), 1);
+  expect_clean(**library);
+  EXPECT_EQ(run(**library, options()).embedded, 1);
+  EXPECT_EQ(nearest_path(**library, bad), bad);
+  expect_clean(**library);
+}
+
 TEST_F(IngestTest, AnEmptyFolderIsNoReasonToForget) {
   add_picture(1);
   const auto library = open();

@@ -4,7 +4,9 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -15,6 +17,9 @@ namespace {
 
 constexpr int kPage = 512;
 constexpr int kFormat = 1;
+constexpr const char* kAboutName = "library.json";
+constexpr const char* kLinesName = "images.jsonl";
+constexpr const char* kRowsName = "embeddings.npy";
 
 // NumPy's .npy, version 1.0: magic, header length, a Python dict padded to 64 bytes, then the raw
 // array.
@@ -61,35 +66,103 @@ Result<Sha256> parse_hex(const std::string& hex) {
   return Error{ErrorCode::kCorrupt, "`sha256` must have 64 hexadecimal digits"};
 }
 
-Result<int> to_int(int64_t value, const char* key) {
+Result<int> get_int(const Json& json, const char* key) {
+  const int64_t value = TRY(json.get_integer(key));
   if (value < 0 || value > INT32_MAX)
     return Error{ErrorCode::kCorrupt, "`" + std::string(key) + "` is out of range"};
   return static_cast<int>(value);
 }
 
-// One line of images.jsonl → one result for each path.
-Result<std::vector<IngestResult>> from_json(const Json& json) {
-  IngestResult result;
-  result.sha256 = TRY(parse_hex(TRY(json.get_string("sha256"))));
-  result.size = TRY(json.get_integer("bytes"));
-  result.info.format = TRY(json.get_string("format"));
-  result.info.width = TRY(to_int(TRY(json.get_integer("width")), "width"));
-  result.info.height = TRY(to_int(TRY(json.get_integer("height")), "height"));
-  result.info.frames = TRY(to_int(TRY(json.get_integer("frames")), "frames"));
-  result.added_at_us = TRY(json.get_integer("added_at_us"));
+Result<std::string> to_path(const Json& json, const char* key) {
+  if (!json.string() || !json.string()->starts_with("/"))
+    return Error{ErrorCode::kCorrupt, "`" + std::string(key) + "` must be absolute"};
+  return from_utf8(*json.string());
+}
+
+// One line of images.jsonl, with its row of embeddings.npy.
+struct Line {
+  std::vector<IngestResult> files;  // one for each path, without the embedding
+  bool embedded = false;
+  std::vector<Half> embedding;
+};
+
+Result<Line> from_json(const Json& json) {
+  IngestResult file;  // mtime_ns 0, as no file has: the next `add` reads it and compares its bytes
+  file.sha256 = TRY(parse_hex(TRY(json.get_string("sha256"))));
+  file.size = TRY(json.get_integer("bytes"));
+  file.info.format = TRY(json.get_string("format"));
+  file.info.width = TRY(get_int(json, "width"));
+  file.info.height = TRY(get_int(json, "height"));
+  file.info.frames = TRY(get_int(json, "frames"));
+  file.added_at_us = TRY(json.get_integer("added_at_us"));
+  const bool* embedded = json["embedded"].boolean();
+  if (!embedded) return Error{ErrorCode::kCorrupt, "`embedded` must be true or false"};
   const auto* paths = json["paths"].array();
   if (!paths || paths->empty())
     return Error{ErrorCode::kCorrupt, "`paths` must be a list of files"};
-  std::vector<IngestResult> results;
+  Line line{.files = {}, .embedded = *embedded, .embedding = {}};
   for (const Json& path : *paths) {
-    if (!path.string() || !path.string()->starts_with("/"))
-      return Error{ErrorCode::kCorrupt, "`paths` must be absolute"};
-    result.path = from_utf8(*path.string());
-    result.mtime_ns =
-        0;  // no file has it: the next `add` reads the file again and compares its bytes
-    results.push_back(result);
+    file.path = TRY(to_path(path, "paths"));
+    line.files.push_back(file);
   }
-  return results;
+  return line;
+}
+
+// binary16: infinite or NaN are those whose five bits of exponent are all set.
+bool is_finite(Half half) { return (half & 0x7C00) != 0x7C00; }
+
+Error corrupt(const fs::path& path, const std::string& what) {
+  return {ErrorCode::kCorrupt, path.string() + ": " + what};
+}
+
+// Hands out the lines with their embeddings. A row has nothing that says whose it is but its place,
+// so whatever shifts the rows has to show: sizes and counts are compared to the last.
+Result<> read_lines(const Export& from, const TransferProgress& progress,
+                    const std::function<Result<>(Line&&)>& take) {
+  const fs::path lines_path = fs::path(from.folder) / kLinesName,
+                 rows_path = fs::path(from.folder) / kRowsName;
+  std::ifstream lines(lines_path), rows(rows_path, std::ios::binary);
+  if (!lines) return Error{ErrorCode::kNotFound, lines_path.string() + ": cannot be opened"};
+  if (!rows) return Error{ErrorCode::kNotFound, rows_path.string() + ": cannot be opened"};
+
+  const std::string expected_header = npy_header(from.embeddings, from.model.dim);
+  const int64_t row_bytes = from.model.dim * static_cast<int64_t>(sizeof(Half)),
+                expected = std::ssize(expected_header) + from.embeddings * row_bytes;
+  std::error_code error;
+  const uintmax_t size = fs::file_size(rows_path, error);
+  if (error) return Error{ErrorCode::kIo, rows_path.string() + ": " + error.message()};
+  if (size != static_cast<uintmax_t>(expected))
+    return corrupt(rows_path, std::to_string(size) + " bytes, " + kAboutName + " makes it " +
+                                  std::to_string(expected));
+  std::string header(expected_header.size(), '\0');
+  if (!rows.read(header.data(), std::ssize(header)) || header != expected_header)
+    return corrupt(rows_path, "its header is not that of " + std::to_string(from.embeddings) +
+                                  " × " + std::to_string(from.model.dim) + " float16 numbers");
+
+  int64_t images = 0, embeddings = 0;
+  for (std::string text; std::getline(lines, text);) {
+    const std::string number = std::to_string(++images),
+                      where = lines_path.string() + ": line " + number;
+    Line line = TRY(from_json(TRY(Json::parse(text), where)), where);
+    if (line.embedded && ++embeddings <= from.embeddings) {
+      line.embedding.resize(static_cast<size_t>(from.model.dim));
+      if (!rows.read(reinterpret_cast<char*>(line.embedding.data()), row_bytes))
+        return Error{ErrorCode::kIo, rows_path.string() + ": cannot be read"};
+      if (!std::ranges::all_of(line.embedding, is_finite))
+        return corrupt(rows_path, "row " + std::to_string(embeddings) + ", of line " + number +
+                                      " of " + kLinesName + ", has a number that is not finite");
+    }
+    TRY(take(std::move(line)));
+    if (images % kPage == 0) progress(images, from.images);
+  }
+  if (images != from.images)
+    return corrupt(lines_path, std::to_string(images) + " lines, " + kAboutName + " says " +
+                                   std::to_string(from.images));
+  if (embeddings != from.embeddings)
+    return corrupt(lines_path, std::to_string(embeddings) + " lines with an embedding, " +
+                                   kAboutName + " says " + std::to_string(from.embeddings));
+  progress(images, from.images);
+  return {};
 }
 
 }  // namespace
@@ -100,11 +173,13 @@ Result<TransferSummary> export_library(Library& library, const std::string& fold
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return Error{ErrorCode::kIo, folder + ": " + error.message()};
-  if (!fs::is_empty(folder, error) || error)
+  const bool empty = fs::is_empty(folder, error);
+  if (error) return Error{ErrorCode::kIo, folder + ": " + error.message()};
+  if (!empty)
     return Error{ErrorCode::kInvalidArgument, folder + " is not empty: name a new folder"};
 
-  const fs::path lines_path = fs::path(folder) / "images.jsonl",
-                 rows_path = fs::path(folder) / "embeddings.npy";
+  const fs::path lines_path = fs::path(folder) / kLinesName,
+                 rows_path = fs::path(folder) / kRowsName;
   std::ofstream lines(lines_path), rows(rows_path, std::ios::binary);
   const auto model = TRY(catalog.active_model());
   const int dim = model ? model->dim : 0;
@@ -136,103 +211,94 @@ Result<TransferSummary> export_library(Library& library, const std::string& fold
   if (!rows) return cannot_write(rows_path);
 
   // Last, so that an export that was cut short is not taken for a whole one.
-  Json about = Json::Object{
-      {"format", kFormat}, {"images", summary.images}, {"embeddings", summary.embeddings}};
+  Json::Array roots;
+  for (const std::string& root : TRY(catalog.roots())) roots.emplace_back(to_utf8(root));
+  Json::Object about{{"format", kFormat},
+                     {"images", summary.images},
+                     {"embeddings", summary.embeddings},
+                     {"folders", std::move(roots)}};
   if (model)
-    about = Json::Object{
-        {"format", kFormat},
-        {"images", summary.images},
-        {"embeddings", summary.embeddings},
-        {"model", Json::Object{{"name", model->name}, {"digest", model->digest}, {"dim", dim}}}};
-  const fs::path about_path = fs::path(folder) / "library.json";
+    about.emplace_back(
+        "model", Json::Object{{"name", model->name}, {"digest", model->digest}, {"dim", dim}});
+  const fs::path about_path = fs::path(folder) / kAboutName;
   std::ofstream out(about_path);
-  out << about.dump(2) << '\n';
+  out << Json(std::move(about)).dump(2) << '\n';
   out.close();
   if (!out) return cannot_write(about_path);
   return summary;
 }
 
-Result<TransferSummary> import_library(Library& library, const std::string& folder,
+Result<Export> read_export(const std::string& folder, const TransferProgress& progress) {
+  const std::string path = fs::path(folder) / kAboutName;
+  std::ifstream in(path);
+  if (!in) return Error{ErrorCode::kNotFound, path + " is missing: is this an export?"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  const Json about = TRY(Json::parse(text.str()), path);
+  if (const int64_t format = TRY(about.get_integer("format"), path); format != kFormat)
+    return Error{ErrorCode::kConflict,
+                 path + ": format " + std::to_string(format) + ", this mimeme reads format 1"};
+  Export found;
+  found.folder = folder;
+  found.images = TRY(get_int(about, "images"), path);
+  found.embeddings = TRY(get_int(about, "embeddings"), path);
+  if (const Json& model = about["model"]; !model.is_null()) {
+    found.model.name = TRY(model.get_string("name"), path);
+    found.model.digest = TRY(model.get_string("digest"), path);
+    found.model.dim = TRY(get_int(model, "dim"), path);
+  }
+  if (found.embeddings > 0 && found.model.dim == 0)
+    return Error{ErrorCode::kCorrupt, path + ": embeddings, but no model that made them"};
+  // The first exports had no folders.
+  if (const Json& roots = about["folders"]; !roots.is_null()) {
+    if (!roots.array()) return Error{ErrorCode::kCorrupt, path + ": `folders` must be a list"};
+    for (const Json& root : *roots.array())
+      found.roots.push_back(TRY(to_path(root, "folders"), path));
+  }
+  TRY(read_lines(found, progress, [](Line&&) { return Result<>(); }));
+  return found;
+}
+
+Result<TransferSummary> import_library(Library& library, const Export& from,
                                        const TransferProgress& progress) {
   Catalog& catalog = library.catalog();
-  const fs::path about_path = fs::path(folder) / "library.json",
-                 lines_path = fs::path(folder) / "images.jsonl",
-                 rows_path = fs::path(folder) / "embeddings.npy";
-  std::ifstream about_in(about_path);
-  if (!about_in)
-    return Error{ErrorCode::kNotFound, about_path.string() + " is missing: is this an export?"};
-  std::ostringstream text;
-  text << about_in.rdbuf();
-  const Json about = TRY(Json::parse(text.str()), about_path.string());
-  if (const int64_t format = TRY(about.get_integer("format"), about_path.string());
-      format != kFormat)
-    return Error{ErrorCode::kConflict, about_path.string() + ": format " + std::to_string(format) +
-                                           ", this mimeme reads format 1"};
-  const int64_t total = TRY(about.get_integer("images"), about_path.string());
-
   // An empty library takes the export's model; another one keeps its own.
-  ModelRecord exported;
-  if (const Json& model = about["model"]; !model.is_null()) {
-    exported.name = TRY(model.get_string("name"), about_path.string());
-    exported.digest = TRY(model.get_string("digest"), about_path.string());
-    exported.dim = TRY(to_int(TRY(model.get_integer("dim")), "dim"), about_path.string());
-  }
   auto active = TRY(catalog.active_model());
-  if (!active && exported.dim > 0) {
-    TRY(catalog.set_active_model(TRY(catalog.register_model(exported))));
+  if (!active && from.model.dim > 0) {
+    TRY(catalog.set_active_model(TRY(catalog.register_model(from.model))));
     active = TRY(catalog.active_model());
   }
-  if (active && exported.dim > 0 && active->digest != exported.digest)
-    return Error{ErrorCode::kConflict, folder + " was exported with the model \"" + exported.name +
-                                           "\", this library has \"" + active->name +
+  if (active && from.model.dim > 0 &&
+      (active->digest != from.model.digest || active->dim != from.model.dim))
+    return Error{ErrorCode::kConflict, from.folder + " was exported with the model \"" +
+                                           from.model.name + "\", this library has \"" +
+                                           active->name +
                                            "\": import into a new library, or use the same model"};
   const ModelId model = active ? active->id : 0;
+  for (const std::string& root : from.roots) TRY(catalog.add_root(root));
 
-  std::ifstream lines(lines_path), rows(rows_path, std::ios::binary);
-  if (!lines) return Error{ErrorCode::kNotFound, lines_path.string() + ": cannot be opened"};
-  const auto dim = static_cast<size_t>(exported.dim);
-  std::string header(npy_header(0, exported.dim).size(), '\0');
-  if (!rows.read(header.data(), static_cast<std::streamsize>(header.size())) ||
-      header != npy_header(TRY(about.get_integer("embeddings"), about_path.string()), exported.dim))
-    return Error{ErrorCode::kCorrupt, rows_path.string() + ": not the array that was exported"};
-
-  TransferSummary summary;
+  const CatalogCounts before = TRY(catalog.counts());
   std::vector<IngestResult> batch;
   const auto commit = [&]() -> Result<> {
     TRY(catalog.commit(batch, model));
     batch.clear();
-    progress(summary.images, total);
     return {};
   };
-  std::string line;
-  for (int64_t number = 1; std::getline(lines, line); ++number) {
-    const std::string where = lines_path.string() + ": line " + std::to_string(number);
-    const Json json = TRY(Json::parse(line), where);
-    std::vector<IngestResult> results = TRY(from_json(json), where);
-    ++summary.images;
-    if (const bool* embedded = json["embedded"].boolean(); embedded && *embedded) {
-      std::vector<Half> row(dim);
-      if (!rows.read(reinterpret_cast<char*>(row.data()),
-                     static_cast<std::streamsize>(dim * sizeof(Half))))
-        return Error{ErrorCode::kCorrupt, rows_path.string() + ": ends before " + where};
-      if (!TRY(catalog.find_embedded(results.front().sha256, model))) {
-        results.front().embedding = std::move(row);
-        ++summary.embeddings;
-      }
-    } else {
-      continue;  // nothing to be found by: the next `add` embeds it, as any new file
+  TRY(read_lines(from, progress, [&](Line&& line) -> Result<> {
+    if (!line.embedded) return {};  // nothing to be found by: the next `add` embeds it
+    if (TRY(catalog.find_embedded(line.files.front().sha256, model))) line.embedding.clear();
+    for (IngestResult& file : line.files) {
+      if (TRY(catalog.image_by_path(file.path))) continue;
+      file.embedding = std::exchange(line.embedding, {});  // the first file that is new brings it
+      batch.push_back(std::move(file));
     }
-    for (IngestResult& result : results)
-      if (!TRY(catalog.image_by_path(result.path))) batch.push_back(std::move(result));
-    if (batch.size() >= kPage) TRY(commit());
-  }
+    return batch.size() >= kPage ? commit() : Result<>();
+  }));
   TRY(commit());
-  if (summary.images != total)
-    return Error{ErrorCode::kCorrupt, lines_path.string() + ": has " +
-                                          std::to_string(summary.images) + " lines, " +
-                                          about_path.string() + " says " + std::to_string(total)};
   TRY(library.refresh());
-  return summary;
+  const CatalogCounts now = TRY(catalog.counts());
+  return TransferSummary{.images = now.images - before.images,
+                         .embeddings = now.embedded - before.embedded};
 }
 
 }  // namespace mimeme

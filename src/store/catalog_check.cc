@@ -32,6 +32,9 @@ constexpr Invariant kInvariants[] = {
     {"embeddings",
      "NOT EXISTS (SELECT 1 FROM models WHERE id = model_id AND dim * 2 = octet_length(vector))",
      "embeddings that do not fit a model"},
+    // binary16, low byte first: infinite or NaN are those whose five bits of exponent are all set.
+    {"embeddings", "regexp_matches(hex(vector), '^(?:....)*..[7F][C-F]')",
+     "embeddings with a number that is not finite"},
     {"embeddings",
      "(image_id, model_id) IN "
      "(SELECT (image_id, model_id) FROM embeddings GROUP BY image_id, model_id HAVING count(*) > "

@@ -49,6 +49,12 @@ TEST_F(CheckTest, FindsAndMendsDamage) {
        "embeddings of images that are not there: 1", 3, 3},
       {"UPDATE embeddings SET vector = 'abc'::BLOB WHERE image_id = 1",
        "embeddings that do not fit a model: 1", 3, 2},
+      {"UPDATE embeddings SET vector = '\\x00\\x7C\\x00\\x00\\x00\\x00\\x00\\x00'::BLOB WHERE "
+       "image_id = 1",
+       "embeddings with a number that is not finite: 1", 3, 2},  // +inf first
+      {"UPDATE embeddings SET vector = '\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\xFE'::BLOB WHERE "
+       "image_id = 1",
+       "embeddings with a number that is not finite: 1", 3, 2},  // NaN last
       {"INSERT INTO embeddings SELECT * FROM embeddings WHERE image_id = 1",
        "embeddings of an image that has another one: 2", 3, 2},
       {"UPDATE projections SET output_dim = 3", "projections that do not fit: 1", 3, 0},
@@ -82,6 +88,23 @@ TEST_F(CheckTest, FindsAndMendsDamage) {
     EXPECT_EQ(must(catalog->counts()).images, images);
     EXPECT_EQ(must(catalog->counts()).vectors, vectors);
   }
+}
+
+// Every binary16: exactly those whose five exponent bits are set are infinite or not a number.
+TEST_F(CheckTest, FiniteEmbeddingsStay) {
+  std::vector<Half> finite;
+  for (int bits = 0; bits < 0x10000; ++bits)
+    if ((bits & 0x7C00) != 0x7C00) finite.push_back(static_cast<Half>(bits));
+  const auto catalog = open();
+  std::vector<IngestResult> batch;
+  for (size_t i = 0; i < finite.size(); i += 4) {
+    const std::string name = "/" + std::to_string(i);
+    batch.push_back(picture(name, name,
+                            {finite.begin() + static_cast<ptrdiff_t>(i),
+                             finite.begin() + static_cast<ptrdiff_t>(i) + 4}));
+  }
+  commit(*catalog, batch);
+  EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
 TEST_F(CheckTest, ReadingMendsNothing) {

@@ -82,18 +82,33 @@ test('an export is plain files, and an import of it is the same library without 
   assert.equal(npy.length, 128 + 23 * 2048 * 2);
   assert.equal(mimeme(library, 'export', folder).code, 2, 'a folder that is not empty is left alone');
 
-  assert.equal(json(other, 0, 'import', folder).embeddings, 23);
+  assert.deepEqual(json(other, 0, 'import', folder), { images: 23, embeddings: 23 });
+  assert.deepEqual(json(other, 0, 'import', folder), { images: 0, embeddings: 0 }, 'a second time there is nothing new');
   const strip = hits => hits.map(({ id, similarity, ...rest }) => [rest.paths, similarity.toFixed(4)]);
   const ask = from => strip(json(from, 0, 'similar', files[12], '--limit', '5').hits);
   assert.deepEqual(ask(other), ask(library));
   assert.equal(json(other, 0, 'check').clean, true);
-  const added = json(other, 0, 'add', pictures);
+  const added = json(other, 0, 'add');  // the folders came along
   assert.deepEqual([added.embedded, added.failed], [0, 0], 'the bytes are known: nothing is embedded again');
+});
 
+test('what is no whole export makes no library', () => {
+  const folder = path.join(root, 'broken'), nothing = path.join(root, 'nothing');
+  assert.equal(json(library, 0, 'export', folder).images, 23);
+  const refused = (folder, complaint) => {
+    const { code, stderr } = mimeme(nothing, 'import', folder);
+    assert.equal(code, 4);
+    assert.match(stderr, complaint);
+    assert.ok(!fs.existsSync(nothing), 'no library was made');
+  };
+  refused(path.join(root, 'nowhere'), /library\.json is missing/);
+  // One flag less, and every later picture would have its neighbour's embedding.
+  const lines = path.join(folder, 'images.jsonl'), text = fs.readFileSync(lines, 'utf8');
+  fs.writeFileSync(lines, text.replace('"embedded":true', '"embedded":false'));
+  refused(folder, /images\.jsonl: 22 lines with an embedding, library\.json says 23/);
+  fs.writeFileSync(lines, text);
   fs.truncateSync(path.join(folder, 'embeddings.npy'), 10_000);
-  const cut = mimeme(path.join(root, 'third'), 'import', folder);
-  assert.equal(cut.code, 4);
-  assert.match(cut.stderr, /embeddings\.npy/);
+  refused(folder, /embeddings\.npy: 10000 bytes, library\.json makes it 94336/);
 });
 
 test('derived files can be deleted, damaged or foreign: they come back', () => {
