@@ -174,6 +174,26 @@ TEST_F(IngestTest, PcaComesOfItselfAndNewPicturesAreProjected) {
   expect_clean(**library);
 }
 
+TEST_F(IngestTest, AModelOfVeryManyDimensionsDoesWithoutPca) {
+  add_model("small", kMaxPcaDim + 1);
+  for (int i = 0; i < kPcaMinImages; ++i) add_picture(i);
+  const auto library = open();
+  run(**library, options());
+  EXPECT_EQ((*library)->searchable()->record.kind, "none");
+  EXPECT_EQ((*library)->fit_pca({}).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(IngestTest, WhatAKilledWriterLeftOfAnIndexIsSweptAway) {
+  add_picture(1);
+  run(**open(), options());
+  const auto left = root_ / "library/index/flat.bin.tmp4711";
+  std::ofstream(left) << "half an index";
+  ASSERT_TRUE(open(Library::Access::kRead));
+  EXPECT_TRUE(fs::exists(left)) << "another reader may be writing it";
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(fs::exists(left));
+}
+
 TEST_F(IngestTest, PicturesThatAreAllAlikeDoWithoutPca) {
   // Different bytes, same pixels: the TIFF has a tail that decoders pass over.
   for (int i = 0; i < kPcaMinImages; ++i) {

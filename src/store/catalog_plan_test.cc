@@ -113,6 +113,22 @@ TEST_F(PlanTest, GoneIsWhatLiesUnderTheRootsAndWasNotFound) {
   EXPECT_EQ(must(catalog->counts()).failed_files, 0);
 }
 
+TEST_F(PlanTest, AFileOfWhichOnlyTheNameIsSeenMattersIfItIsKnown) {
+  auto catalog = open();
+  commit(*catalog, {picture("/known", "a")});
+  auto plan = must(catalog->start_plan());
+  must(plan->add(std::vector<Catalog::Plan::Found>{
+      {.path = "/known", .problem = "locked", .unseen = true, .doubtful = true},
+      {.path = "/diary", .problem = "locked", .unseen = true, .doubtful = true}}));
+  const auto counts = must(plan->finish(Strings{"/"}, model_));
+  ASSERT_EQ(counts.problems.size(), 1U);
+  EXPECT_EQ(counts.problems[0].path, "/known");
+  EXPECT_EQ(counts.gone, 0);
+  EXPECT_EQ(must(plan->remove_gone()), 0);
+  EXPECT_NE(id_of(*catalog, "/known"), 0);
+  EXPECT_EQ(must(catalog->counts()).failed_files, 0);
+}
+
 TEST_F(PlanTest, TheRootOfTheFileSystemHoldsEverything) {
   auto catalog = open();
   commit(*catalog, {picture("/a", "1"), picture("/b/c", "2")});

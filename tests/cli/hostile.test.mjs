@@ -44,6 +44,13 @@ function gif(width, height, frames) {
   return Buffer.concat([head, ...Array(frames).fill(frame), Buffer.from(';')]);
 }
 
+// Root may read anything: the program runs without that privilege, so that unreadable is unreadable.
+function unprivileged(args) {
+  const without = process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
+  const [command, ...rest] = [...without, program, ...args];
+  return spawnSync(command, rest, { encoding: 'utf8', timeout: 120_000 });
+}
+
 test('hostile files are survived, each named', async () => {
   const good = copy_into(pictures, pick_stamps(6));
   const photo = await sharp(good[0]).flatten({ background: 'white' }).resize(400, 400).jpeg().toBuffer();
@@ -74,10 +81,7 @@ test('hostile files are survived, each named', async () => {
   put('bad-utf8-\u00e9.jpg', photo);
   fs.renameSync(path.join(pictures, 'bad-utf8-\u00e9.jpg'), Buffer.concat([Buffer.from(pictures + '/latin1-'), Buffer.from([0xe9]), Buffer.from('.jpg')]));
 
-  // Root may read anything: the program runs without that privilege, so that unreadable is unreadable.
-  const unprivileged = process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
-  const [command, ...args] = [...unprivileged, program, '--library', library, 'add', pictures, '--json'];
-  const done = spawnSync(command, args, { encoding: 'utf8', timeout: 120_000 });
+  const done = unprivileged(['--library', library, 'add', pictures, '--json']);
   assert.equal(done.signal, null, 'no crash, no hang');
   assert.equal(done.status, 3, done.stderr);
   const summary = JSON.parse(done.stdout);
@@ -112,6 +116,23 @@ test('hostile files are survived, each named', async () => {
   const mended = json(library, 0, 'add', pictures);
   assert.deepEqual([mended.known, mended.failed], [1, 0]);
   assert.equal(json(library, 0, 'status').failed_files, summary.failed - 3);
+});
+
+test('a known picture that cannot be read for a while is named and kept, whatever it is called', () => {
+  const folder = path.join(root, 'locked'), other = path.join(root, 'locked-library');
+  const [file] = copy_into(folder, pick_stamps(1)), plain = path.join(folder, 'plain');
+  fs.copyFileSync(file, plain);
+  fs.rmSync(file);
+  assert.equal(json(other, 0, 'add', folder).embedded, 1);
+  fs.writeFileSync(path.join(folder, 'diary'), 'no picture');
+  for (const name of ['plain', 'diary']) fs.chmodSync(path.join(folder, name), 0);
+  const done = unprivileged(['--library', other, 'add', folder, '--json']);
+  assert.equal(done.status, 3, done.stderr);
+  assert.match(done.stderr, /failed: .*plain: permission denied/);
+  assert.doesNotMatch(done.stderr, /diary/, 'a file that never was a picture is nobody\'s business');
+  assert.equal(json(other, 0, 'status').images, 1);
+  fs.chmodSync(plain, 0o644);
+  assert.equal(json(other, 0, 'add', folder).unchanged, 1);
 });
 
 test('limits are flags, and what they refused can be tried again', () => {
