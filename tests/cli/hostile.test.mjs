@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import sharp from 'sharp';
-import { copy_into, json, pick_stamps, program, scratch } from './mimeme.mjs';
+import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
 
 const root = scratch(), pictures = path.join(root, 'pictures'), library = path.join(root, 'library');
 
@@ -76,8 +76,8 @@ test('hostile files are survived, each named', async () => {
 
   // Root may read anything: the program runs without that privilege, so that unreadable is unreadable.
   const unprivileged = process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
-  const [command, ...args] = [...unprivileged, program, '--library', library, 'add', pictures, '--json'];
-  const done = spawnSync(command, args, { encoding: 'utf8', timeout: 120_000 });
+  const [command, ...args] = [...unprivileged, program, 'add', pictures, '--json'];
+  const done = spawnSync(command, args, { env: environment(library), encoding: 'utf8', timeout: 120_000 });
   assert.equal(done.signal, null, 'no crash, no hang');
   assert.equal(done.status, 3, done.stderr);
   const summary = JSON.parse(done.stdout);
@@ -117,8 +117,8 @@ test('hostile files are survived, each named', async () => {
 test('limits are flags, and what they refused can be tried again', () => {
   const small = path.join(root, 'small'), other = path.join(root, 'limits');
   const [file] = copy_into(small, pick_stamps(1));
-  const refused = spawnSync(program, ['--library', other, 'add', small, '--max-pixels', '100'], { encoding: 'utf8' });
-  assert.equal(refused.status, 3);
+  const refused = mimeme(other, 'add', small, '--max-pixels', '100');
+  assert.equal(refused.code, 3);
   assert.match(refused.stderr, /over the limit of 100 \(--max-pixels\)/);
   assert.equal(json(other, 0, 'add', small).embedded, 0);
   assert.equal(json(other, 0, 'add', small, '--retry-failed').embedded, 1, file);
