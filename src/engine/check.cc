@@ -14,9 +14,11 @@ namespace {
 constexpr int kPage = 1024;
 
 // Every raw embedding is there in full and finite.
-Result<> check_embeddings(Library& library, CheckReport& report) {
+Result<> check_embeddings(Library& library, const CheckOptions& options, CheckReport& report) {
   const auto model = TRY(library.catalog().active_model());
   if (!model) return {};
+  const int64_t total = TRY(library.catalog().counts()).embedded;
+  int64_t done = 0;
   for (ImageId after = 0;;) {
     const HalfRows page =
         TRY(library.catalog().embeddings(model->id, Catalog::Which::kAll, after, kPage));
@@ -33,11 +35,12 @@ Result<> check_embeddings(Library& library, CheckReport& report) {
         report.problems.push_back("image " + std::to_string(page.ids[i]) +
                                   " has an embedding that is not finite");
     }
+    options.progress("checking embeddings", done += static_cast<int64_t>(page.ids.size()), total);
   }
 }
 
 // The index holds exactly the catalog's vectors.
-Result<bool> index_agrees(Library& library, CheckReport& report) {
+Result<bool> index_agrees(Library& library, const CheckOptions& options, CheckReport& report) {
   const auto searchable = library.searchable();
   if (!searchable) return true;
   const VectorIndex& index = *searchable->index;
@@ -54,6 +57,7 @@ Result<bool> index_agrees(Library& library, CheckReport& report) {
       const std::vector<float> indexed = index.row(page.ids[i]);
       if (!std::equal(row.begin(), row.end(), indexed.begin(), indexed.end())) return false;
     }
+    options.progress("checking the index", report.vectors, index.size());
   }
   return index.size() == report.vectors;
 }
@@ -79,7 +83,7 @@ Result<> check_originals(Library& library, const CheckOptions& options, CheckRep
             report.notes.push_back(path + ": its bytes have changed");
         }
       }
-      options.progress(++report.images, total);
+      options.progress("checking originals", ++report.images, total);
     }
   }
 }
@@ -98,10 +102,10 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   } else if (const auto verified = verify(*model); !verified) {
     report.problems.push_back(verified.error().message);
   }
-  TRY(check_embeddings(library, report));
-  if (!TRY(index_agrees(library, report))) {
+  TRY(check_embeddings(library, options, report));
+  if (!TRY(index_agrees(library, options, report))) {
     TRY(library.rebuild_index());
-    if (TRY(index_agrees(library, report))) {
+    if (TRY(index_agrees(library, options, report))) {
       report.repaired.push_back("the vector index differed from the catalog: made again");
     } else {
       report.problems.push_back(
