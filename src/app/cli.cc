@@ -3,7 +3,11 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <functional>
+#include <limits>
+#include <string_view>
 
 #include "app/commands.h"
 #include "app/paths.h"
@@ -23,6 +27,40 @@ constexpr const char* kFooter =
   mimeme similar query.jpg        what looks like this?
   mimeme COMMAND --help           more about a command)";
 
+// What options take. CLI11's own checks name a bound in 300 digits, and let NaN pass.
+//
+// REQUIRES: given to transform(), not check(): the text is put in plain decimal, because CLI11
+// would read 010 as octal.
+template <typename T>
+CLI::Validator whole_number(T least, T most = std::numeric_limits<T>::max()) {
+  return {[=](std::string& text) -> std::string {
+            T n = 0;
+            const char* const end = text.data() + text.size();
+            const auto [stop, error] = std::from_chars(text.data(), end, n);
+            if (error == std::errc() && stop == end && n >= least && n <= most) {
+              text = std::to_string(n);
+              return "";
+            }
+            const bool open_ended =
+                most == std::numeric_limits<T>::max() && error != std::errc::result_out_of_range;
+            return open_ended
+                       ? fmt::format("{} is not a whole number above {}", text, least - 1)
+                       : fmt::format("{} is not a whole number from {} to {}", text, least, most);
+          },
+          ""};
+}
+
+CLI::Validator share() {
+  return {[](const std::string& text) -> std::string {
+            double n = 0;
+            const char* const end = text.data() + text.size();
+            const auto [stop, error] = std::from_chars(text.data(), end, n);
+            if (error == std::errc() && stop == end && n >= 0 && n <= 1) return "";
+            return text + " is not a number from 0 to 1";
+          },
+          ""};
+}
+
 using Run = std::function<Result<ExitCode>(const Context&)>;
 
 class CommandLine {
@@ -41,9 +79,19 @@ class CommandLine {
     app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
     add_library_commands();
     add_model_commands();
+    mention_common_options(app_);
   }
 
   CLI::App& app() { return app_; }
+  // "mimeme pca fit", as far as the command line was understood.
+  std::string chosen_command() const {
+    std::string name = app_.get_name();
+    for (const CLI::App* at = &app_; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      name += " " + at->get_name();
+    }
+    return name;
+  }
   Context& context() { return context_; }
   bool verbose() const { return verbose_; }
 
@@ -55,20 +103,29 @@ class CommandLine {
     return sub;
   }
 
+  // CLI11's help shows a command's own options, not those that it takes from above.
+  static void mention_common_options(CLI::App& parent) {
+    for (CLI::App* sub : parent.get_subcommands({})) {
+      sub->footer(sub->get_footer() +
+                  "\n\nAlso: --library DIR, --json, --quiet, --verbose (mimeme --help)");
+      mention_common_options(*sub);
+    }
+  }
+
   static void add_limits(CLI::App* sub, DecodeLimits& limits) {
     sub->add_option("--max-bytes", limits.max_bytes, "Refuse files larger than this")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->transform(whole_number<int64_t>(1));
     sub->add_option("--max-pixels", limits.max_pixels, "Refuse pictures with more pixels than this")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->transform(whole_number<int64_t>(1));
     sub->add_option("--max-frames", limits.max_frames,
                     "Refuse animations with more frames than this")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->transform(whole_number<int>(1));
   }
 
   static void add_embedding(CLI::App* sub, EmbedArguments& arguments) {
@@ -76,7 +133,7 @@ class CommandLine {
                     "Threads to decode and to embed with; 0: one for each core")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(0, 256));
+        ->transform(whole_number(0, 256));
     add_limits(sub, arguments.limits);
   }
 
@@ -95,8 +152,8 @@ class CommandLine {
     sub->footer(
         "Files are never changed, moved or copied. Ctrl-C is safe: what is done is kept, and the "
         "same\n"
-        "command goes on from there. A file .mimemeignore in a folder excludes as .gitignore "
-        "would.");
+        "command goes on from there. Hidden files and folders (\".name\") are passed over. A file\n"
+        ".mimemeignore in a folder excludes as .gitignore would.");
 
     sub = command(app_, "similar", "Find the images that look like a picture",
                   [this](const Context& c) { return similar(c, similar_); });
@@ -105,11 +162,11 @@ class CommandLine {
     sub->add_option("--limit", similar_.limit, "How many at most")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(1, 1'000'000));
+        ->transform(whole_number(1, 1'000'000));
     sub->add_option("--min", similar_.min_similarity, "Leave out what is less similar; 0..1")
         ->type_name("S")
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 1.0));
+        ->check(share());
     add_limits(sub, similar_.limits);
 
     sub = command(app_, "remove", "Forget pictures; the files stay",
@@ -144,10 +201,11 @@ class CommandLine {
     CLI::Option* variance =
         sub->add_option("--variance", fit_.variance, "Keep this share of the variance; 0..1")
             ->type_name("S")
-            ->capture_default_str();
+            ->capture_default_str()
+            ->check(share());
     sub->add_option("--dim", fit_.dim, "Keep this many dimensions instead")
         ->type_name("N")
-        ->check(CLI::PositiveNumber)
+        ->transform(whole_number<int>(1))
         ->excludes(variance);
     sub = command(*pca, "show", "The explained-variance curve",
                   [this](const Context& c) { return pca_show(c, show_); });
@@ -155,7 +213,7 @@ class CommandLine {
                     "Also compare the answers with those of the raw vectors, for N images (reads "
                     "all raw vectors)")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->transform(whole_number<int>(1));
 
     CLI::App* models = app_.add_subcommand("models", "The models that turn pictures into vectors");
     models->require_subcommand(1)->fallthrough();
@@ -206,6 +264,12 @@ class CommandLine {
   std::string folder_, model_, file_, manifest_;
 };
 
+ExitCode fail(const Error& error, bool json) {
+  if (json) fmt::print("{}\n", Json(Json::Object{{"error", to_utf8(error.message)}}).dump());
+  fmt::print(stderr, "mimeme: {}\n", printable(error.message));
+  return exit_code(error.code);
+}
+
 }  // namespace
 
 int run_cli(int argc, const char* const* argv, std::function<std::stop_token()> stop_on_interrupt) {
@@ -214,29 +278,29 @@ int run_cli(int argc, const char* const* argv, std::function<std::stop_token()> 
   try {
     line.app().parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return line.app().exit(e) == 0 ? kExitDone : kExitUsage;
+    if (e.get_exit_code() == 0) return line.app().exit(e);  // --help, --version
+    // Where parsing ended says nothing of whether --json was asked for.
+    const char* const* const end = std::find(argv, argv + argc, std::string_view("--"));
+    return fail({ErrorCode::kInvalidArgument,
+                 fmt::format("{}; see `{} --help`", e.what(), line.chosen_command())},
+                std::find(argv, end, std::string_view("--json")) != end);
   }
+  const bool json = line.context().json;
   if (!chosen) {
-    fmt::print(stderr, "{}", line.app().help());
-    return kExitUsage;
+    fmt::print(stderr, "{}\n", line.app().help());
+    return fail({ErrorCode::kInvalidArgument, "no command was given"}, json);
   }
   if (line.verbose()) set_log_level(LogLevel::kDebug);
   line.context().stop_on_interrupt = std::move(stop_on_interrupt);
-  if (line.context().library.empty()) {
-    fmt::print(stderr, "mimeme: --library needs a folder\n");
-    return kExitUsage;
-  }
+  if (line.context().library.empty())
+    return fail({ErrorCode::kInvalidArgument, "--library needs a folder"}, json);
   const Result<ExitCode> done = chosen(line.context());
   if (done) {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return *done;
     fmt::print(stderr, "mimeme: the answer could not be written: is the disk full?\n");
     return kExitFailed;
   }
-  if (line.context().json) {
-    fmt::print("{}\n", Json(Json::Object{{"error", to_utf8(done.error().message)}}).dump());
-  }
-  fmt::print(stderr, "mimeme: {}\n", printable(done.error().message));
-  return exit_code(done.error().code);
+  return fail(done.error(), json);
 }
 
 }  // namespace mimeme

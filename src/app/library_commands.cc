@@ -231,10 +231,11 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
 Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
-  const CheckReport found = TRY(check(*library, {.read_originals = arguments.read_originals,
-                                                 .progress = [&](int64_t done, int64_t total) {
-                                                   bar.update("checking originals", done, total);
-                                                 }}));
+  const CheckReport found =
+      TRY(check(*library, {.read_originals = arguments.read_originals,
+                           .progress = [&](const char* what, int64_t done, int64_t total) {
+                             bar.update(what, done, total);
+                           }}));
   bar.clear();
   if (context.json) {
     const auto list = [](const std::vector<std::string>& sentences) {

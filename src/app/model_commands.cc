@@ -122,6 +122,7 @@ Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& argume
                  "the library is empty: run `mimeme add FOLDER` first"};
   if (arguments.recall_sample == 0) return print_projection(context, *record, nullptr);
   const Faithfulness faithfulness = TRY(projection_faithfulness(*library, arguments.recall_sample));
+  bar.clear();
   return print_projection(context, *record, &faithfulness);
 }
 

@@ -63,7 +63,7 @@ ExitCode report(const Context& context, const IngestSummary& s) {
     const auto mention = [&](int64_t n, const char* what) {
       if (n > 0) line += fmt::format(", {} {}", human_count(n), what);
     };
-    mention(s.known, "known under another path");
+    mention(s.known, "already known by their bytes");
     mention(s.unchanged, "unchanged");
     mention(s.removed, "gone");
     mention(s.not_pictures, "other files passed over");

@@ -13,7 +13,7 @@ namespace {
 constexpr int kPage = 1024;
 
 // The index holds exactly the catalog's vectors.
-Result<bool> index_agrees(Library& library, CheckReport& report) {
+Result<bool> index_agrees(Library& library, const CheckOptions& options, CheckReport& report) {
   const auto searchable = library.searchable();
   if (!searchable) return true;
   const VectorIndex& index = *searchable->index;
@@ -30,6 +30,7 @@ Result<bool> index_agrees(Library& library, CheckReport& report) {
       const std::vector<float> indexed = index.row(page.ids[i]);
       if (!std::equal(row.begin(), row.end(), indexed.begin(), indexed.end())) return false;
     }
+    options.progress("checking the index", report.vectors, index.size());
   }
   return index.size() == report.vectors;
 }
@@ -55,7 +56,7 @@ Result<> check_originals(Library& library, const CheckOptions& options, CheckRep
             report.notes.push_back(path + ": its bytes have changed");
         }
       }
-      options.progress(++report.images, total);
+      options.progress("checking originals", ++report.images, total);
     }
   }
 }
@@ -74,9 +75,9 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   } else if (const auto verified = verify(*model); !verified) {
     report.problems.push_back(verified.error().message);
   }
-  if (!TRY(index_agrees(library, report))) {
+  if (!TRY(index_agrees(library, options, report))) {
     TRY(library.rebuild_index());
-    if (TRY(index_agrees(library, report))) {
+    if (TRY(index_agrees(library, options, report))) {
       report.repaired.push_back("the vector index differed from the catalog: made again");
     } else {
       report.problems.push_back(

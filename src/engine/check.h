@@ -13,7 +13,9 @@ namespace mimeme {
 struct CheckOptions {
   // Read every original again and compare its SHA-256 (slow: all bytes of the library).
   bool read_originals = false;
-  std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
+  // Told how far each pass is: "checking the index", "checking originals".
+  std::function<void(const char* what, int64_t done, int64_t total)> progress =
+      [](const char*, int64_t, int64_t) {};
 };
 
 struct CheckReport {

@@ -42,41 +42,46 @@ class Evaluation {
 
   Result<EvaluationReport> run() {
     TRY(read());
-    EvaluationReport report;
     int64_t done = 0, total = 0;
     for (const auto& [task, cases] : tasks_) total += static_cast<int64_t>(cases.size());
+    EvaluationReport report;
     for (const std::string& task : order_) {
-      std::vector<Case> able;
-      std::string why;
+      Measured measured{.report = {.task = task}};
       for (const Case& c : tasks_.at(task)) {
-        if (std::string reason = why_skipped(c); reason.empty()) {
-          able.push_back(c);
-        } else {
-          why = std::move(reason);
-        }
+        if (const std::string why = TRY(measure(c, measured)); !why.empty())
+          count_skipped(report.skipped, task, why);
+        options_.progress(++done, total);
       }
-      const auto skipped = static_cast<int64_t>(tasks_.at(task).size() - able.size());
-      if (skipped > 0) report.skipped.push_back({task, skipped, why});
-      options_.progress(done += skipped, total);
-      if (!able.empty())
-        report.tasks.push_back(TRY(measure(task, able, [&] { options_.progress(++done, total); })));
+      if (measured.report.queries > 0) report.tasks.push_back(means(std::move(measured)));
     }
     return report;
   }
 
  private:
-  static std::string why_skipped(const Case& c) {
-    if (c.image.empty()) return "search by words is not there yet";
-    if (c.relevant.empty()) return "nothing tells \"the same\" from \"similar\" yet";
-    return "";
+  struct Measured {
+    TaskReport report;  // sums, until means() divides them
+    std::vector<double> times_ms;
+  };
+
+  static void count_skipped(std::vector<EvaluationReport::Skipped>& skipped,
+                            const std::string& task, const std::string& why) {
+    const auto at = std::find_if(skipped.begin(), skipped.end(),
+                                 [&](const auto& s) { return s.task == task && s.why == why; });
+    if (at != skipped.end()) {
+      ++at->queries;
+    } else {
+      skipped.push_back({task, 1, why});
+    }
   }
 
   Result<> read() {
-    folder_ = fs::absolute(options_.manifest).parent_path();
+    std::error_code unusable;  // then it cannot be opened either, and that is said
+    folder_ = fs::absolute(options_.manifest, unusable).parent_path();
     TRY(for_each_line(options_.manifest, [&](const Json& json) -> Result<> {
       Case c{.task = TRY(json.get_string("task"))};
       const Json& query = json["query"];
-      if (!query["text"].string()) c.image = folder_ / TRY(query.get_string("image"), "query");
+      if (!query["text"].string())
+        c.image = TRY(resolve(TRY(query.get_string("image"), "query")), "query");
       c.relevant = TRY(ids(json["relevant"]), "relevant");
       c.exclude = TRY(ids(json["exclude"]), "exclude");
       if (!tasks_.contains(c.task)) order_.push_back(c.task);
@@ -93,10 +98,18 @@ class Evaluation {
     });
   }
 
+  // Of a name in the manifest, as the library has it.
+  Result<fs::path> resolve(const std::string& name) const {
+    std::error_code error;
+    fs::path path = fs::weakly_canonical(folder_ / name, error);
+    if (error) return Error{ErrorCode::kNotFound, name + ": " + error.message()};
+    return path;
+  }
+
   Result<ImageId> id(const std::string& name) {
     const auto [at, is_new] = known_.try_emplace(name, 0);
     if (is_new) {
-      const fs::path path = fs::weakly_canonical(folder_ / name);
+      const fs::path path = TRY(resolve(name));
       const auto found = TRY(library_.catalog().image_by_path(path));
       if (!found)
         return Error{ErrorCode::kNotFound, path.string() +
@@ -121,48 +134,49 @@ class Evaluation {
     return result;
   }
 
-  Result<TaskReport> measure(const std::string& task, const std::vector<Case>& cases,
-                             const std::function<void()>& tick) {
-    TaskReport report{.task = task};
-    const int everything = static_cast<int>(TRY(library_.catalog().counts()).images);
-    std::vector<double> times_ms;
-    for (const Case& c : cases) {
-      const auto start = std::chrono::steady_clock::now();
-      const auto known = TRY(library_.catalog().image_by_path(fs::weakly_canonical(c.image)));
-      const Query query =
-          TRY(known ? query_by_id(library_, *known)
-                    : query_by_file(library_, c.image, {}, [&] { return encoder(); }));
-      SimilarOptions options{.limit = everything, .exclude = c.exclude};
-      if (query.image != 0) options.exclude.push_back(query.image);
-      std::vector<ImageId> relevant = c.relevant;
-      std::erase(relevant, query.image);
-      if (relevant.empty()) continue;  // the same bytes at another path: nothing is asked
-      const std::vector<Hit> hits = TRY(nearest(library_, query, options));
-      times_ms.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-              .count());
+  // Why the query is skipped; empty if it was asked.
+  Result<std::string> measure(const Case& c, Measured& to) {
+    if (c.image.empty()) return std::string("search by words is not there yet");
+    if (c.relevant.empty()) return std::string("nothing tells \"the same\" from \"similar\" yet");
+    const auto known = TRY(library_.catalog().image_by_path(c.image));
+    SimilarOptions options{.limit = static_cast<int>(TRY(library_.catalog().counts()).images),
+                           .exclude = c.exclude};
+    using Clock = std::chrono::steady_clock;
+    auto start = Clock::now();
+    const auto encoder = [&]() -> Result<const ImageEncoder*> {
+      const auto before = Clock::now();
+      if (!encoder_) encoder_ = TRY(library_.open_encoder({.threads = 0}));
+      start += Clock::now() - before;  // loading the model is no part of a query
+      return encoder_.get();
+    };
+    const Query query =
+        TRY(known ? query_by_id(library_, *known) : query_by_file(library_, c.image, {}, encoder));
+    if (query.image != 0) options.exclude.push_back(query.image);
+    std::vector<ImageId> relevant = c.relevant;
+    std::erase(relevant, query.image);  // perhaps by the same bytes at another path
+    if (relevant.empty()) return std::string("its only right answer is the query itself");
+    const std::vector<Hit> hits = TRY(nearest(library_, query, options));
+    to.times_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
 
-      std::vector<ImageId> ranked;
-      for (const Hit& hit : hits) ranked.push_back(hit.id);
-      const RankQuality quality = rank_quality(ranked, relevant);
-      ++report.queries;
-      report.r1 += quality.recall_at_1;
-      report.r10 += quality.recall_at_10;
-      report.p5 += quality.precision_at_5;
-      report.map += quality.average_precision;
-      tick();
-    }
-    for (double* sum : {&report.r1, &report.r10, &report.p5, &report.map})
-      *sum /= static_cast<double>(std::max<int64_t>(1, report.queries));
-    if (times_ms.empty()) return report;
-    report.p50_ms = quantile(times_ms, 0.5);
-    report.p99_ms = quantile(times_ms, 0.99);
-    return report;
+    std::vector<ImageId> ranked;
+    for (const Hit& hit : hits) ranked.push_back(hit.id);
+    const RankQuality quality = rank_quality(ranked, relevant);
+    ++to.report.queries;
+    to.report.r1 += quality.recall_at_1;
+    to.report.r10 += quality.recall_at_10;
+    to.report.p5 += quality.precision_at_5;
+    to.report.map += quality.average_precision;
+    return std::string();
   }
 
-  Result<const ImageEncoder*> encoder() {
-    if (!encoder_) encoder_ = TRY(library_.open_encoder({.threads = 0}));
-    return encoder_.get();
+  // REQUIRES: a query was asked.
+  static TaskReport means(Measured measured) {
+    TaskReport& report = measured.report;
+    for (double* sum : {&report.r1, &report.r10, &report.p5, &report.map})
+      *sum /= static_cast<double>(report.queries);
+    report.p50_ms = quantile(measured.times_ms, 0.5);
+    report.p99_ms = quantile(measured.times_ms, 0.99);
+    return report;
   }
 
   Library& library_;
@@ -195,6 +209,8 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
   const int dim = searchable->record.input_dim;
   const auto raw = make_flat(dim), centred = make_flat(dim);
   const std::vector<float>& mean = searchable->pca->mean;
+  const auto& progress = library.options().progress;
+  const int64_t total = TRY(library.catalog().counts()).embedded;
   std::vector<ImageId> all;
   for (;;) {
     const HalfRows page = TRY(library.catalog().embeddings(
@@ -206,6 +222,7 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
     for (size_t i = 0; i < rows.size(); ++i) rows[i] -= mean[i % mean.size()];
     centred->add(page.ids, rows);
     all.insert(all.end(), page.ids.begin(), page.ids.end());
+    progress("reading vectors", static_cast<int64_t>(all.size()), total);
   }
   Faithfulness result;
   const size_t step = std::max<size_t>(1, all.size() / static_cast<size_t>(std::max(1, sample)));
@@ -216,6 +233,7 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
     result.recall_vs_raw += share_of(raw->search(raw->row(all[i]), ten), got);
     result.recall_vs_centred += share_of(centred->search(centred->row(all[i]), ten), got);
     ++result.images;
+    progress("comparing", result.images, static_cast<int64_t>((all.size() + step - 1) / step));
   }
   result.recall_vs_raw /= static_cast<double>(result.images);
   result.recall_vs_centred /= static_cast<double>(result.images);

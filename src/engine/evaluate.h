@@ -11,7 +11,8 @@
 namespace mimeme {
 
 // One row of the report; see core/metrics.h for the measures. Times are of a query as a user makes
-// it: read, decode, embed, search (an image of the library is only searched).
+// it: read, decode, embed, search (an image of the library is only searched). The model is loaded
+// in nobody's time.
 struct TaskReport {
   std::string task;
   int64_t queries = 0;
@@ -38,8 +39,8 @@ struct EvaluateOptions {
   std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
 };
 
-// An image query is never its own hit when it is an image of the library. kCorrupt names the line;
-// kNotFound if an image that should be found is not in the library (it has to be indexed first).
+// An image query is never its own hit when it is an image of the library. kCorrupt and kNotFound
+// name the line: an image that should be found has to be in the library (to be indexed first).
 Result<EvaluationReport> evaluate(Library& library, const EvaluateOptions& options);
 
 // How faithful the projection is: of each image's ten nearest by another measure, the share that is
@@ -51,7 +52,8 @@ struct Faithfulness {
   double recall_vs_centred = 0;
   double recall_vs_raw = 0;
 };
-// kInvalidArgument without a PCA. Memory: all raw embeddings (8 KB each at 2048-d).
+// kInvalidArgument without a PCA. Memory: all raw embeddings (8 KB each at 2048-d). How far it is,
+// LibraryOptions::progress is told.
 Result<Faithfulness> projection_faithfulness(Library& library, int sample);
 
 }  // namespace mimeme

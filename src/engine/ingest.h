@@ -36,7 +36,7 @@ struct IngestOptions {
 
 struct IngestSummary {
   int64_t embedded = 0;  // pictures that were new or had changed
-  int64_t known = 0;     // new or moved files whose picture was known
+  int64_t known = 0;     // files read whose bytes were known: moved, copied, or only touched
   int64_t unchanged = 0;
   int64_t failed = 0;         // in this run
   int64_t failed_before = 0;  // and unchanged since: not tried again

@@ -37,8 +37,8 @@ struct LibraryOptions {
   // How encoders are made; tests put one here that fails on demand.
   std::function<Result<std::unique_ptr<ImageEncoder>>(const Manifest&, const EncoderOptions&)>
       open_encoder = open_image_encoder;
-  // Told how far something derived is ("fitting", "projecting", "indexing"), on the thread that
-  // asked for it.
+  // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
+  // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
       [](const char*, int64_t, int64_t) {};
 };

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "core/sha256.h"
 #include "engine/library.h"
@@ -125,6 +127,7 @@ class LibraryTest : public testing::Test {
          .default_model = "small",
          .open_encoder = [this](const Manifest& manifest,
                                 const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
+           std::this_thread::sleep_for(load_time_);
            return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
          },
          .progress =
@@ -135,7 +138,8 @@ class LibraryTest : public testing::Test {
   }
 
   std::filesystem::path root_;
-  FakeEncoder::Fails fails_;  // of encoders made from now on
+  FakeEncoder::Fails fails_;                // of encoders made from now on
+  std::chrono::milliseconds load_time_{0};  // that opening an encoder takes
   // What LibraryOptions::progress was told last of each kind: done, total.
   std::map<std::string, std::pair<int64_t, int64_t>> derived_;
 };

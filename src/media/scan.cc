@@ -212,8 +212,11 @@ class Walk {
     }
     const auto is_picture = begins_like_a_picture(path);
     if (is_picture && *is_picture) return emit(path, info, "");
-    ++summary_.not_pictures;
-    if (is_picture) return {};
+    if (is_picture) {
+      ++summary_.not_pictures;
+      return {};
+    }
+    ++summary_.problems;
     return sink_(
         {.path = path, .problem = is_picture.error().message, .unseen = true, .doubtful = true});
   }

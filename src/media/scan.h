@@ -39,7 +39,7 @@ struct ScannedFile {
 struct ScanSummary {
   int64_t pictures = 0;  // emitted without a problem
   int64_t problems = 0;  // emitted with one
-  // No picture, and not called like one: passed over in silence, or emitted as doubtful.
+  // Passed over in silence: sniffed, and no picture, and not called like one.
   int64_t not_pictures = 0;
   int64_t excluded = 0;
 };

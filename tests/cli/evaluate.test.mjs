@@ -26,6 +26,7 @@ test('tasks are measured, and those that cannot be done are listed', async () =>
     { task: 'wrong', query: { image: 'library/a-300.jpg' }, relevant: at('b-150') },
     { task: 'words', query: { text: 'a lion' }, relevant: at('a-300') },
     { task: 'absent', query: { image: 'queries/a.jpg' }, relevant: [] },
+    { task: 'template', query: { image: 'library/a-200.jpg' }, relevant: at('a-200') },
   ]);
   write('labels.jsonl', [{ image: 'library/a-300.jpg', category: 'A' }]);
 
@@ -37,7 +38,8 @@ test('tasks are measured, and those that cannot be done are listed', async () =>
     [['template', 2, 1, 1], ['copy/mirror', 1, 1, 1], ['family/mirror', 1, 1, 1], ['wrong', 1, 0, tasks[3].map]]);
   assert.ok(tasks[3].map > 0 && tasks[3].map <= 1 / 3, 'behind the two of the other template');
   for (const t of tasks) assert.ok(t.p50_ms > 0 && t.p99_ms >= t.p50_ms && t.r10 >= t.r1);
-  assert.deepEqual(skipped.map(s => s.task), ['words', 'absent']);
+  assert.deepEqual(skipped.map(s => [s.task, s.queries]), [['template', 1], ['words', 1], ['absent', 1]]);
+  assert.match(skipped[0].why, /the query itself/);
   const table = mimeme(library, 'evaluate', manifest).stdout;
   assert.match(table, /^task +queries +R@1 +R@10 +P@5 +mAP +p50 ms +p99 ms$/m);
   assert.match(table, /^copy \(mean\)/m);
@@ -53,5 +55,9 @@ test('a manifest that is wrong is refused with file and line', () => {
   attempt('{"task":"t","query":{"image":"library/a-300.jpg"},"relevant":[]}\nnonsense\n', /manifest\.jsonl: line 2: malformed JSON/);
   attempt('{"task":"t","query":{},"relevant":[]}\n', /line 1: query: `image` is missing/);
   attempt('{"task":"t","query":{"image":"x.jpg"},"relevant":["library/none.jpg"]}\n', /none\.jpg is not in the library: run `mimeme add/);
+  const long = 'x'.repeat(300);
+  attempt(`\n{"task":"t","query":{"image":"${long}.jpg"},"relevant":[]}\n`, /manifest\.jsonl: line 2: query: .*xxx\.jpg: file name too long/i);
+  attempt(`{"task":"t","query":{"image":"x.jpg"},"relevant":["${long}.jpg"]}\n`, /manifest\.jsonl: line 1: relevant: .*xxx\.jpg: file name too long/i);
   attempt('', /holds no query/);
+  assert.match(mimeme(library, 'evaluate', '').stderr, /cannot be opened/);
 });

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after } from 'node:test';
-import { copy_into, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
+import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
 
 const root = scratch(), pictures = path.join(root, 'pictures');
 copy_into(pictures, pick_stamps(160));
@@ -12,8 +12,8 @@ copy_into(pictures, pick_stamps(160));
 test('a disk that fills up in the middle of an ingest loses nothing', t => {
   const disk = path.join(root, 'disk'), library = path.join(disk, 'library');
   fs.mkdirSync(disk);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'mimeme-test', disk]).status === 0;
-  if (!mounted) return t.skip('needs root to mount a small disk');
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'mimeme-test', disk], { encoding: 'utf8' });
+  if (mount.status !== 0) return t.skip(`a small disk cannot be mounted, which needs root: ${mount.error?.message ?? mount.stderr.trim()}`);
   after(() => spawnSync('umount', [disk]));
   const full = mimeme(library, 'add', pictures);
   assert.equal(full.code, 4, full.stdout);
@@ -29,7 +29,7 @@ test('a disk that fills up in the middle of an ingest loses nothing', t => {
 test('the same where a file may not grow any further', () => {
   const library = path.join(root, 'library');
   // A file size limit of 400 KiB, its signal ignored: writes beyond it fail as on a full disk.
-  const limited = spawnSync('bash', ['-c', `trap '' XFSZ; ulimit -f 400; exec "$0" --library "$1" add "$2"`, program, library, pictures], { encoding: 'utf8' });
+  const limited = spawnSync('bash', ['-c', `trap '' XFSZ; ulimit -f 400; exec "$0" add "$1"`, program, pictures], { env: environment(library), encoding: 'utf8' });
   assert.equal(limited.signal, null);
   assert.equal(limited.status, 4, limited.stdout);
   const held = json(library, 0, 'status').images;

@@ -28,12 +28,27 @@ test('wrong usage is told apart and explained', () => {
     [[], /Subcommands:\n  add /],
     [['frobnicate'], /frobnicate/],
     [['similar'], /QUERY is required/],
-    [['similar', 'a.jpg', '--min', '2'], /--min/],
-    [['add', '--threads', 'x', '.'], /--threads/],
+    [['similar', 'a.jpg', '--min', '2'], /^mimeme: --min: 2 is not a number from 0 to 1; see `mimeme similar --help`\n$/],
+    [['similar', 'a.jpg', '--min', 'nan'], /--min: nan is not a number from 0 to 1;/],
+    [['similar', 'a.jpg', '--limit', '010x'], /--limit: 010x is not a whole number from 1 to 1000000;/],
+    [['add', '--threads', 'x', '.'], /--threads: x is not a whole number from 0 to 256; see `mimeme add --help`/],
+    [['add', '--max-bytes', '100MB', '.'], /--max-bytes: 100MB is not a whole number above 0;/],
+    [['add', '--max-frames', '3000000000', '.'], /--max-frames: 3000000000 is not a whole number from 1 to 2147483647;/],
+    [['pca'], /^mimeme: A subcommand is required; see `mimeme pca --help`\n$/],
+    [['pca', 'fit', '--dim', '-1'], /--dim: -1 is not a whole number above 0; see `mimeme pca fit --help`/],
+    [['pca', 'fit', '--variance', 'nan'], /--variance: nan is not a number from 0 to 1;/],
     [['pca', 'fit', '--dim', '5', '--variance', '0.5'], /excludes/],
+    [['status', '--library', ''], /--library needs a folder/],
   ]) {
-    const { code, stderr } = mimeme(library, ...args);
+    const { code, stdout, stderr } = mimeme(library, ...args);
     assert.equal(code, 2, args.join(' '));
     assert.match(stderr, says);
+    assert.match(stderr, /^mimeme: [^\n]*\n$/m);
+    assert.equal(stdout, '');
+    for (const with_json of [['--json', ...args], [...args, '--json']]) {
+      const told = mimeme(library, ...with_json);
+      assert.equal(told.code, 2);
+      assert.ok(stderr.endsWith(`mimeme: ${JSON.parse(told.stdout).error}\n`), told.stdout);
+    }
   }
 });

@@ -31,6 +31,9 @@ test('add indexes a folder, and again does only what is new, changed or gone', (
   assert.deepEqual([changed.embedded, changed.known, changed.unchanged, changed.removed], [1, 2, 21, 1]);
   assert.equal(json(library, 0, 'check').clean, true);
   assert.equal(json(library, 0, 'status').images, 23);
+
+  fs.utimesSync(files[5], new Date(), new Date());  // touched: read again, and known
+  assert.match(mimeme(library, 'add').stdout, /, 1 already known by their bytes, 23 unchanged\n/);
 });
 
 test('similar finds the very picture first, through a recompressed and shrunken copy', async () => {

@@ -16,7 +16,11 @@ export function scratch() {
   return folder;
 }
 
-const environment = library => ({ ...process.env, MIMEME_LIBRARY: library, XDG_DATA_HOME: path.join(library, '..', 'data') });
+// HOME and all else that the program writes lies beside the library, so that no test touches what the user has.
+export const environment = library => {
+  const home = path.dirname(library);
+  return { ...process.env, MIMEME_LIBRARY: library, HOME: home, XDG_DATA_HOME: path.join(home, 'data') };
+};
 
 // Runs `mimeme ...args` to its end: { code, stdout, stderr }.
 export function mimeme(library, ...args) {
