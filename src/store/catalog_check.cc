@@ -37,7 +37,24 @@ constexpr Invariant kInvariants[] = {
      "(SELECT (image_id, model_id) FROM embeddings GROUP BY image_id, model_id HAVING count(*) > "
      "1)",
      "embeddings of an image that has another one"},
+    {"readings", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "readings of images that are not there"},
+    {"ocr_lines", "NOT EXISTS (SELECT 1 FROM readings r WHERE r.image_id = ocr_lines.image_id)",
+     "lines of text of images that were not read"},
+    {"descriptions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "descriptions of images that are not there"},
+    {"categories", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "categories of images that are not there"},
+    {"suggestions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "suggestions for images that are not there"},
+    {"texts",
+     "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id) OR image_id IN "
+     "(SELECT image_id FROM texts GROUP BY image_id HAVING count(*) > 1)",
+     "change numbers of words that belong to no image, or to one that has another"},
 };
+
+constexpr const char* kImagesWithoutText =
+    "FROM images WHERE NOT EXISTS (SELECT 1 FROM texts WHERE image_id = id)";
 
 // Projections whose numbers do not fit one another, their model, or the table of vectors.
 constexpr const char* kBrokenProjections =
@@ -67,6 +84,7 @@ constexpr Counter kCounters[] = {
     {"change",
      "SELECT seq FROM vectors UNION ALL SELECT seq FROM vectors_next UNION ALL SELECT seq FROM "
      "removals"},
+    {"text", "SELECT seq FROM texts UNION ALL SELECT seq FROM text_removals"},
 };
 
 class Checker {
@@ -86,6 +104,11 @@ class Checker {
       TRY(c_.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT DISTINCT image_id AS id " +
                  std::string(kBrokenVectors)));
       TRY(drop_vectors_of_doomed(c_));
+    }
+    if (TRY(found(kImagesWithoutText, "images whose words have no change number", "given one"))) {
+      TRY(c_.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT id " +
+                 std::string(kImagesWithoutText)));
+      TRY(touch_texts(c_));
     }
     for (const auto& [name, used] : kCounters) TRY(check_counter(name, used));
     return std::move(sentences_);
