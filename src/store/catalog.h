@@ -283,11 +283,14 @@ class Catalog {
   // An empty name takes it away. Settles a suggestion. kNotFound.
   Result<> set_category(ImageId id, const std::string& name);
   // For images without a category; a name that was refused for an image is passed over, a newer
-  // suggestion replaces an older one.
-  Result<> suggest_categories(std::span<const CategorySuggestion> suggestions);
+  // suggestion replaces an older one. Returns how many images have got one.
+  Result<int64_t> suggest_categories(std::span<const CategorySuggestion> suggestions);
   enum class Answer { kAccept, kRefuse };
   // kNotFound if nothing is suggested for the image.
   Result<> answer_suggestion(ImageId id, Answer answer);
+
+  Result<std::vector<ImageId>> images_with_category();    // by id
+  Result<std::vector<ImageId>> images_with_suggestion();  // by id
 
   Result<std::vector<ImageText>> texts(std::span<const ImageId> ids);  // in their order; unknown
                                                                        // ones left out

@@ -17,6 +17,13 @@ Result<> require_image(sql::Connection& c, ImageId id) {
   return Error{ErrorCode::kNotFound, "there is no image " + std::to_string(id)};
 }
 
+Result<std::vector<ImageId>> read_ids(sql::Connection& c, const std::string& from) {
+  std::vector<ImageId> ids;
+  auto rows = TRY(c.query("SELECT image_id " + from + " ORDER BY image_id"));
+  while (rows.next()) ids.push_back(rows.integer(0));
+  return ids;
+}
+
 Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
   const std::string of_ids = " WHERE image_id IN (SELECT unnest(?::BIGINT[])) ";
   std::unordered_map<ImageId, ImageText> found;
@@ -159,8 +166,8 @@ Result<> Catalog::set_category(ImageId id, const std::string& name) {
   });
 }
 
-Result<> Catalog::suggest_categories(std::span<const CategorySuggestion> suggestions) {
-  return impl_->write([&](sql::Connection& c) -> Result<> {
+Result<int64_t> Catalog::suggest_categories(std::span<const CategorySuggestion> suggestions) {
+  return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
     TRY(
         c.run("CREATE OR REPLACE TEMP TABLE suggested(image_id BIGINT, name VARCHAR, "
               "similarity FLOAT)"));
@@ -180,13 +187,14 @@ Result<> Catalog::suggest_categories(std::span<const CategorySuggestion> suggest
         c.run("DELETE FROM suggestions WHERE NOT is_refused "
               "AND image_id IN (SELECT image_id FROM temp.suggested)"));
     // The nearest one, if there are several for an image.
-    TRY(
+    const int64_t made = TRY(
         c.run("INSERT INTO suggestions SELECT DISTINCT ON (image_id) image_id, name, similarity, "
               "false FROM temp.suggested ORDER BY image_id, similarity DESC, name"));
     TRY(
         c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT image_id AS id "
               "FROM temp.suggested"));
-    return touch_texts(c);
+    TRY(touch_texts(c));
+    return made;
   });
 }
 
@@ -206,6 +214,15 @@ Result<> Catalog::answer_suggestion(ImageId id, Answer answer) {
     }
     return touch_texts(c, {&id, 1});
   });
+}
+
+Result<std::vector<ImageId>> Catalog::images_with_category() {
+  return impl_->read([](sql::Connection& c) { return read_ids(c, "FROM categories"); });
+}
+
+Result<std::vector<ImageId>> Catalog::images_with_suggestion() {
+  return impl_->read(
+      [](sql::Connection& c) { return read_ids(c, "FROM suggestions WHERE NOT is_refused"); });
 }
 
 Result<std::vector<ImageText>> Catalog::texts(std::span<const ImageId> ids) {
