@@ -37,7 +37,13 @@ std::vector<float> Searchable::project(std::span<const float> raw) const {
 
 Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access access) {
   std::unique_ptr<Library> library(new Library(std::move(options)));
-  TRY(library->reopen(access));
+  auto opened = library->reopen(access);
+  // A library of an older version becomes one of this when it is opened for writing.
+  if (!opened && opened.error().code == ErrorCode::kConflict && access == Access::kRead) {
+    TRY(library->reopen(Access::kWrite));
+    opened = library->reopen(Access::kRead);
+  }
+  TRY(opened);
   if (access == Access::kRead && library->is_stale()) {
     // An ingest was killed before it could finish what it derives: do that now, unless somebody
     // else is at work or the disk is full.
