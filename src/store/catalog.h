@@ -113,6 +113,7 @@ struct FloatRows {
 // What is known of an image in words.
 struct ImageText {
   ImageId id = 0;
+  int64_t seq = 0;                 // of its last change
   std::vector<TextLine> lines;     // read in the picture, in reading order
   std::string description;         // the user's, else a vision model's, else the automatic one
   std::string category;            // what the user calls its family
@@ -298,6 +299,20 @@ class Catalog {
   // end; the new p is Removals::seq. Every image has a text, if only its file's name.
   Result<TextPage> texts_since(int64_t seq, int limit);
   Result<Removals> text_removals_since(int64_t seq);
+
+  // Those whose text, as it is now, has no embedding of `model` (a text model's row).
+  Result<TextPage> texts_without_embedding(ModelId model, int64_t after_seq, int limit);
+  Result<int64_t> count_texts_without_embedding(ModelId model);
+  // Replaces what was there. Passed over: texts that have changed since they were read. A vector is
+  // model's dim, or empty for a text that says nothing.
+  struct TextEmbedding {
+    ImageId id = 0;
+    int64_t text_seq = 0;  // ImageText::seq of what was embedded
+    std::vector<Half> vector;
+  };
+  Result<> put_text_embeddings(ModelId model, std::span<const TextEmbedding> embeddings);
+  // As vectors_since; the removals that go with it are text_removals_since().
+  Result<FloatRows> text_vectors_since(ModelId model, int64_t seq, int limit);
 
   // ---- check and repair
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable

@@ -43,6 +43,11 @@ constexpr Invariant kInvariants[] = {
      "lines of text of images that were not read"},
     {"descriptions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
      "descriptions of images that are not there"},
+    {"text_embeddings",
+     "NOT EXISTS (SELECT 1 FROM texts t WHERE t.image_id = text_embeddings.image_id) OR NOT EXISTS "
+     "(SELECT 1 FROM models WHERE id = model_id AND octet_length(vector) IN (0, dim * 2)) "
+     "OR image_id IN (SELECT image_id FROM text_embeddings GROUP BY image_id HAVING count(*) > 1)",
+     "embeddings of words that fit no image or model"},
     {"categories", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
      "categories of images that are not there"},
     {"suggestions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
@@ -84,7 +89,9 @@ constexpr Counter kCounters[] = {
     {"change",
      "SELECT seq FROM vectors UNION ALL SELECT seq FROM vectors_next UNION ALL SELECT seq FROM "
      "removals"},
-    {"text", "SELECT seq FROM texts UNION ALL SELECT seq FROM text_removals"},
+    {"text",
+     "SELECT seq FROM texts UNION ALL SELECT seq FROM text_removals UNION ALL "
+     "SELECT seq FROM text_embeddings"},
 };
 
 class Checker {

@@ -2,6 +2,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/half.h"
 #include "store/appender.h"
 #include "store/catalog.h"
 #include "store/catalog_impl.h"
@@ -27,9 +28,8 @@ Result<std::vector<ImageId>> read_ids(sql::Connection& c, const std::string& fro
 Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
   const std::string of_ids = " WHERE image_id IN (SELECT unnest(?::BIGINT[])) ";
   std::unordered_map<ImageId, ImageText> found;
-  auto known =
-      TRY(c.query("SELECT id FROM images WHERE id IN (SELECT unnest(?::BIGINT[]))", {ids}));
-  while (known.next()) found[known.integer(0)].id = known.integer(0);
+  auto known = TRY(c.query("SELECT image_id, seq FROM texts" + of_ids, {ids}));
+  while (known.next()) found[known.integer(0)] = {.id = known.integer(0), .seq = known.integer(1)};
   // Calls fill(text, rows) for each row whose image, in column 0, is among them.
   const auto each = [&](const std::string& sql, auto fill) -> Result<> {
     auto rows = TRY(c.query(sql, {ids}));
@@ -63,6 +63,21 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
   return texts;
 }
 
+const std::string kNotEmbedded =
+    "NOT EXISTS (SELECT 1 FROM text_embeddings e WHERE e.image_id = texts.image_id "
+    "AND e.text_seq = texts.seq AND e.model_id = ?)";
+
+Result<TextPage> page_of_texts(sql::Connection& c, sql::Rows rows, int64_t after) {
+  TextPage page{.texts = {}, .seq = after};
+  std::vector<ImageId> ids;
+  while (rows.next()) {
+    ids.push_back(rows.integer(0));
+    page.seq = rows.integer(1);
+  }
+  page.texts = TRY(read_texts(c, ids));
+  return page;
+}
+
 }  // namespace
 
 Result<> touch_texts(sql::Connection& c) {
@@ -92,8 +107,8 @@ Result<> drop_texts_of_doomed(sql::Connection& c) {
                   of_doomed,
               {first}));
   }
-  for (const char* const table :
-       {"texts", "readings", "ocr_lines", "descriptions", "categories", "suggestions"})
+  for (const char* const table : {"texts", "readings", "ocr_lines", "descriptions", "categories",
+                                  "suggestions", "text_embeddings"})
     TRY(c.run("DELETE FROM " + std::string(table) + of_doomed));
   return {};
 }
@@ -231,16 +246,11 @@ Result<std::vector<ImageText>> Catalog::texts(std::span<const ImageId> ids) {
 
 Result<TextPage> Catalog::texts_since(int64_t seq, int limit) {
   return impl_->read([&](sql::Connection& c) -> Result<TextPage> {
-    TextPage page{.texts = {}, .seq = seq};
-    std::vector<ImageId> ids;
-    auto rows = TRY(c.query("SELECT image_id, seq FROM texts WHERE seq > ? ORDER BY seq LIMIT ?",
-                            {seq, int64_t{limit}}));
-    while (rows.next()) {
-      ids.push_back(rows.integer(0));
-      page.seq = rows.integer(1);
-    }
-    page.texts = TRY(read_texts(c, ids));
-    return page;
+    return page_of_texts(
+        c,
+        TRY(c.query("SELECT image_id, seq FROM texts WHERE seq > ? ORDER BY seq LIMIT ?",
+                    {seq, int64_t{limit}})),
+        seq);
   });
 }
 
@@ -252,6 +262,70 @@ Result<Catalog::Removals> Catalog::text_removals_since(int64_t seq) {
         TRY(c.query("SELECT image_id FROM text_removals WHERE seq > ? ORDER BY image_id", {seq}));
     while (rows.next()) removals.ids.push_back(rows.integer(0));
     return removals;
+  });
+}
+
+Result<TextPage> Catalog::texts_without_embedding(ModelId model, int64_t after_seq, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<TextPage> {
+    return page_of_texts(c,
+                         TRY(c.query("SELECT image_id, seq FROM texts WHERE seq > ? AND " +
+                                         kNotEmbedded + " ORDER BY seq LIMIT ?",
+                                     {after_seq, model, int64_t{limit}})),
+                         after_seq);
+  });
+}
+
+Result<int64_t> Catalog::count_texts_without_embedding(ModelId model) {
+  return impl_->read([&](sql::Connection& c) {
+    return c.integer("SELECT count(*) FROM texts WHERE " + kNotEmbedded, {model});
+  });
+}
+
+Result<> Catalog::put_text_embeddings(ModelId model, std::span<const TextEmbedding> embeddings) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
+    std::vector<ImageId> ids;
+    for (const TextEmbedding& e : embeddings) {
+      if (!e.vector.empty() && e.vector.size() != dim)
+        return Error{ErrorCode::kInvalidArgument,
+                     "a text embedding of " + std::to_string(e.vector.size()) +
+                         " numbers, but the model has " + std::to_string(dim)};
+      ids.push_back(e.id);
+    }
+    std::unordered_map<ImageId, int64_t> now;
+    auto rows = TRY(c.query(
+        "SELECT image_id, seq FROM texts WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    while (rows.next()) now.emplace(rows.integer(0), rows.integer(1));
+    TRY(c.run("DELETE FROM text_embeddings WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    int64_t seq = TRY(take(c, "text", static_cast<int64_t>(embeddings.size())));
+    auto out = TRY(sql::Appender::open(c, "text_embeddings"));
+    for (const TextEmbedding& e : embeddings) {
+      const auto at = now.find(e.id);
+      if (at == now.end() || at->second != e.text_seq) continue;
+      now.erase(at);
+      out.integer(e.id).integer(model).integer(e.text_seq).integer(seq++).blob(to_blob(e.vector));
+      TRY(out.end_row());
+    }
+    return out.close();
+  });
+}
+
+Result<FloatRows> Catalog::text_vectors_since(ModelId model, int64_t seq, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<FloatRows> {
+    const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
+    FloatRows result{.ids = {}, .rows = {}, .seq = seq};
+    auto rows = TRY(
+        c.query("SELECT image_id, seq, vector FROM text_embeddings WHERE model_id = ? AND seq > ? "
+                "AND octet_length(vector) > 0 ORDER BY seq LIMIT ?",
+                {model, seq, int64_t{limit}}));
+    while (rows.next()) {
+      const auto vector = to_float(from_blob<Half>(rows.blob(2)));
+      if (vector.size() != dim) continue;  // check() takes it away
+      result.ids.push_back(rows.integer(0));
+      result.seq = rows.integer(1);
+      result.rows.insert(result.rows.end(), vector.begin(), vector.end());
+    }
+    return result;
   });
 }
 

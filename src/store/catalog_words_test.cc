@@ -157,11 +157,43 @@ TEST_F(WordsTest, PagesOfChangesMeet) {
   EXPECT_EQ(all, (Ids{1, 2, 3}));
 }
 
+TEST_F(WordsTest, TextsAreEmbeddedAsTheyAreNow) {
+  const auto catalog = fill();
+  const ModelId model = must(catalog->register_model({.name = "words", .digest = "w1", .dim = 2}));
+  EXPECT_EQ(must(catalog->count_texts_without_embedding(model)), 3);
+  const auto page = must(catalog->texts_without_embedding(model, 0, 2));
+  ASSERT_EQ(page.texts.size(), 2U);
+  must(catalog->describe(2, DescribedBy::kUser, "changed meanwhile"));
+  must(catalog->put_text_embeddings(
+      model, std::vector<Catalog::TextEmbedding>{{1, page.texts[0].seq, {0x3C00, 0}},
+                                                 {2, page.texts[1].seq, {0, 0x3C00}},
+                                                 {77, 1, {0, 0}}}));
+  EXPECT_EQ(must(catalog->count_texts_without_embedding(model)), 2) << "2 has changed, 3 was not";
+  const int64_t before = now(*catalog);
+  for (const auto& text : must(catalog->texts_without_embedding(model, 0, 10)).texts)
+    must(catalog->put_text_embeddings(
+        model, std::vector<Catalog::TextEmbedding>{
+                   {text.id, text.seq, text.id == 3 ? Halves{} : Halves{0, 0x3C00}}}));
+  EXPECT_EQ(must(catalog->count_texts_without_embedding(model)), 0);
+  const auto all = must(catalog->text_vectors_since(model, 0, 10));
+  EXPECT_EQ(all.ids, (Ids{1, 2})) << "3 says nothing";
+  EXPECT_EQ(all.rows, (Floats{1, 0, 0, 1}));
+  EXPECT_EQ(must(catalog->text_vectors_since(model, before, 10)).ids, (Ids{2}));
+  EXPECT_EQ(catalog->put_text_embeddings(model, std::vector<Catalog::TextEmbedding>{{1, 1, {0}}})
+                .error()
+                .code,
+            ErrorCode::kInvalidArgument);
+  must(catalog->remove_images({{1}}));
+  EXPECT_EQ(must(catalog->text_vectors_since(model, 0, 10)).ids, (Ids{2}));
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
 TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
   fill().reset();
   run_sql({"DROP TABLE texts", "DROP TABLE text_removals", "DROP TABLE readings",
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
-           "DROP TABLE suggestions", "DELETE FROM counters WHERE name = 'text'",
+           "DROP TABLE suggestions", "DROP TABLE text_embeddings",
+           "DELETE FROM counters WHERE name = 'text'",
            "DELETE FROM schema_migrations WHERE version = 2"});
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kConflict);
   const auto catalog = open();

@@ -71,6 +71,9 @@ const std::vector<std::vector<std::string>>& migrations() {
           "CREATE TABLE readings(image_id BIGINT NOT NULL, reader VARCHAR NOT NULL)",
           "CREATE TABLE ocr_lines(image_id BIGINT NOT NULL, n BIGINT NOT NULL, "
           "text VARCHAR NOT NULL, confidence FLOAT NOT NULL, box FLOAT[8] NOT NULL)",
+          // Of the text that had the change number text_seq; binary16; empty if there was no text.
+          "CREATE TABLE text_embeddings(image_id BIGINT NOT NULL, model_id BIGINT NOT NULL, "
+          "text_seq BIGINT NOT NULL, seq BIGINT NOT NULL, vector BLOB NOT NULL)",
           // described_by: the number of DescribedBy.
           "CREATE TABLE descriptions(image_id BIGINT NOT NULL, described_by BIGINT NOT NULL, "
           "text VARCHAR NOT NULL)",
