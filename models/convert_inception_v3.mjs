@@ -156,6 +156,27 @@ function convert(model) {
   return graph.encode();
 }
 
+/**
+ * The last layer by itself, features → logits: what a picture shows can then be told from the
+ * embedding that is kept, without looking at the picture again.
+ */
+function convertClassifier({ tensors, operators }) {
+  const { inputs } = operators.find((o) => tensors[o.inputs[0]].name === TENSORS.features);
+  const [input, weights, bias] = inputs.map((i) => tensors[i]);
+  const w = dequantiseWeights(weights);
+  const b = dequantiseBias(bias, quantisation(input).scale * quantisation(weights).scale);
+  const graph = new OnnxGraph('inception-v3-classifier');
+  graph.input('features', ['N', 2048]);
+  graph.node('Gemm', [
+    'features',
+    graph.initializer('weights', w.dims.slice(0, 2), w.values),
+    graph.initializer('bias', b.dims, b.values),
+  ], 'sum', { transB: 1 });
+  graph.node('Softmax', ['sum'], 'probabilities', { axis: 1 });
+  graph.output('probabilities', ['N', 1001]);
+  return graph.encode();
+}
+
 const { values: { out } } = parseArgs({
   options: { out: { type: 'string', default: join(here, 'dist', 'inception-v3') } },
 });
@@ -167,7 +188,9 @@ const texts = { 'labels.txt': `${labels.join('\n')}\n` };
 if (isPublished(out, converter, texts)) {
   console.log(`${out}: up to date`);
 } else {
-  publish(out, convert(parseTflite(weights, file)), {
+  const model = parseTflite(weights, file);
+  const classifier = convertClassifier(model);
+  publish(out, convert(model), {
     format: 1,
     name: 'inception-v3',
     task: 'image-embedding',
@@ -185,6 +208,10 @@ if (isPublished(out, converter, texts)) {
       logits: { name: 'logits', dim: 1001, labels: 'labels.txt' },
       grid: { name: 'mixed_6e', dim: [768, 17, 17] },
     },
-  }, texts);
+    classifier: {
+      file: 'classifier.onnx', sha256: sha256(classifier), bytes: classifier.length,
+      input: 'features', output: 'probabilities', labels: 'labels.txt',
+    },
+  }, { ...texts, 'classifier.onnx': classifier });
   console.log(`${out}: converted`);
 }

@@ -27,8 +27,9 @@ export function writeWhole(file, data) {
 export function isPublished(dir, converter, files = {}) {
   try {
     const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8'));
+    const graphs = [manifest, ...(manifest.classifier ? [manifest.classifier] : [])];
     return manifest.converter === converter &&
-      sha256(readFileSync(join(dir, manifest.file))) === manifest.sha256 &&
+      graphs.every((graph) => sha256(readFileSync(join(dir, graph.file))) === graph.sha256) &&
       Object.entries(files).every(([name, text]) => readFileSync(join(dir, name), 'utf8') === text);
   } catch (error) {
     // Missing or unreadable means "not published"; anything else is a fault of ours and must be
@@ -39,7 +40,8 @@ export function isPublished(dir, converter, files = {}) {
 }
 
 /**
- * Writes the model, then `files`, and the manifest last: where a manifest is, the rest is complete.
+ * Writes the model, then `files` (texts or bytes by name), and the manifest last: where a manifest
+ * is, the rest is complete.
  */
 export function publish(dir, model, manifest, files = {}) {
   const { format, name, task, file, ...rest } = manifest;

@@ -78,6 +78,7 @@ class CommandLine {
     app_.add_flag("-q,--quiet", context_.quiet, "Print no progress and no summary");
     app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
     add_library_commands();
+    add_word_commands();
     add_model_commands();
     mention_common_options(app_);
   }
@@ -192,6 +193,34 @@ class CommandLine {
     sub->add_option("FOLDER", folder_, "What `mimeme export` wrote")->required();
   }
 
+  void add_word_commands() {
+    CLI::App* sub =
+        command(app_, "describe", "Describe an image in your own words, or say what is known of it",
+                [this](const Context& c) { return describe(c, describe_); });
+    sub->add_option("IMAGE", describe_.target, "A file, or the id of an image in the library");
+    sub->add_option("TEXT", describe_.text,
+                    "Your description; \"\" takes it back. None: print what is known");
+    sub->add_option("--from", describe_.from,
+                    "Many at once: JSON lines {\"image\", \"description\", \"category\"}")
+        ->type_name("FILE");
+    sub->footer("What you write is never replaced by what a model says.");
+
+    sub = command(app_, "category", "Name the family that an image belongs to",
+                  [this](const Context& c) { return category(c, category_); });
+    sub->add_option("IMAGE", category_.target, "A file, or the id of an image")->required();
+    sub->add_option("NAME", category_.name, "\"Batman Slapping Robin\"; \"\" takes it away")
+        ->required();
+    sub->footer("Images that look alike get the name as a suggestion.");
+
+    sub = command(app_, "suggestions", "Show and answer suggested categories",
+                  [this](const Context& c) { return suggestions(c, suggestions_); });
+    sub->add_option("--accept", suggestions_.accept, "Take the suggestion for these images")
+        ->type_name("ID");
+    sub->add_option("--refuse", suggestions_.refuse, "Never suggest it for these images again")
+        ->type_name("ID");
+    sub->add_flag("--accept-all", suggestions_.accept_all, "Take every suggestion");
+  }
+
   void add_model_commands() {
     CLI::App* pca = app_.add_subcommand("pca", "Fewer dimensions for faster search in less memory");
     pca->require_subcommand(1)->fallthrough();
@@ -260,6 +289,9 @@ class CommandLine {
   PcaFitArguments fit_;
   PcaShowArguments show_;
   ModelsUseArguments use_;
+  DescribeArguments describe_;
+  CategoryArguments category_;
+  SuggestionsArguments suggestions_;
   EvaluateArguments evaluate_;
   std::string folder_, model_, file_, manifest_;
 };

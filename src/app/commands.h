@@ -4,12 +4,14 @@
 #define MIMEME_APP_COMMANDS_H_
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "app/exit_code.h"
 #include "base/result.h"
+#include "core/types.h"
 #include "media/decode.h"
 
 namespace mimeme {
@@ -84,6 +86,25 @@ struct ModelsUseArguments : EmbedArguments {
   std::string name;
 };
 Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& arguments);
+
+struct DescribeArguments {
+  std::string target;               // a file, or an image id
+  std::optional<std::string> text;  // none: say what is known
+  std::string from;                 // JSON lines: {"image", "description"?, "category"?}
+};
+Result<ExitCode> describe(const Context& context, const DescribeArguments& arguments);
+
+struct CategoryArguments {
+  std::string target;
+  std::string name;  // empty: none
+};
+Result<ExitCode> category(const Context& context, const CategoryArguments& arguments);
+
+struct SuggestionsArguments {
+  std::vector<ImageId> accept, refuse;
+  bool accept_all = false;
+};
+Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments& arguments);
 
 struct EvaluateArguments {
   std::string manifest;

@@ -2,11 +2,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "app/commands.h"
 #include "app/report.h"
+#include "app/target.h"
 #include "base/utf8.h"
 #include "engine/check.h"
 #include "engine/search.h"
@@ -15,15 +15,6 @@
 namespace mimeme {
 namespace fs = std::filesystem;
 namespace {
-
-// A number, unless there is a file of that name.
-std::optional<ImageId> as_image_id(const std::string& text) {
-  ImageId id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() || fs::exists(text))
-    return std::nullopt;
-  return id;
-}
 
 std::string size_text(const ImageInfo& info) {
   return fmt::format("{}×{}", info.width, info.height);
@@ -126,10 +117,7 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
         return image.error();
       }
     } else {
-      // As it was walked, or with its links resolved: the user may have seen either.
-      std::error_code ignored;
-      const fs::path walked = fs::absolute(target, ignored).lexically_normal();
-      for (const fs::path& path : {walked, fs::weakly_canonical(walked, ignored)}) {
+      for (const fs::path& path : catalog_paths(target)) {
         if (path.empty()) continue;
         const int64_t files = TRY(library->catalog().count_files_below(path));
         known = known || files > 0;

@@ -28,6 +28,14 @@ struct ImageInfo {
 // IEEE 754 binary16 bits, the form in which raw embeddings are kept (relative error 2^-11).
 using Half = uint16_t;
 
+// A line of text that was read in a picture.
+struct TextLine {
+  std::string text;            // UTF-8
+  float confidence = 0;        // 0..1
+  std::array<float, 8> box{};  // x, y of four corners, clockwise from the text's own top left;
+                               // pixels of the picture as displayed
+};
+
 struct Hit {
   ImageId id = 0;
   float similarity = 0;  // 0..1, 1 identical

@@ -45,7 +45,13 @@ Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access ac
     return Error{ErrorCode::kInvalidArgument,
                  options.directory + ": a library's path must be UTF-8, without a question mark"};
   std::unique_ptr<Library> library(new Library(std::move(options)));
-  TRY(library->reopen(access));
+  auto opened = library->reopen(access);
+  // A library of an older version becomes one of this when it is opened for writing.
+  if (!opened && opened.error().code == ErrorCode::kConflict && access == Access::kRead) {
+    TRY(library->reopen(Access::kWrite));
+    opened = library->reopen(Access::kRead);
+  }
+  TRY(opened);
   if (access == Access::kRead && library->is_stale()) {
     // An ingest was killed before it could finish what it derives: do that now, unless somebody
     // else is at work or the disk is full.

@@ -70,6 +70,12 @@ Appender& Appender::integer(int64_t value) {
   return *this;
 }
 
+Appender& Appender::real(float value) {
+  const auto vector = state_->next_vector();
+  static_cast<float*>(duckdb_vector_get_data(vector))[state_->row] = value;
+  return *this;
+}
+
 Appender& Appender::text(std::string_view value) {
   const std::string utf8 = to_utf8(value);
   duckdb_vector_assign_string_element_len(state_->next_vector(), state_->row, utf8.data(),

@@ -27,6 +27,7 @@ class Appender {
 
   // The next column's value. REQUIRES: the type is the column's.
   Appender& integer(int64_t value);  // BIGINT, TIMESTAMP (microseconds)
+  Appender& real(float value);       // FLOAT
   Appender& text(std::string_view value);
   Appender& blob(Blob value);
   Appender& floats(std::span<const float> values);  // FLOAT[n]; REQUIRES: n of them

@@ -110,6 +110,30 @@ struct FloatRows {
   int64_t seq = 0;  // the last change among them
 };
 
+// What is known of an image in words.
+struct ImageText {
+  ImageId id = 0;
+  int64_t seq = 0;                 // of its last change
+  std::vector<TextLine> lines;     // read in the picture, in reading order
+  std::string description;         // the user's, else a vision model's, else the automatic one
+  std::string category;            // what the user calls its family
+  std::string suggested_category;  // waits for the user's answer
+  std::vector<std::string> paths;  // sorted
+};
+struct TextPage {
+  std::vector<ImageText> texts;
+  int64_t seq = 0;  // the last change among them
+};
+
+// Who described an image; a later one is believed over an earlier one, and never replaced by it.
+enum class DescribedBy { kLabels, kVisionModel, kUser };
+
+struct CategorySuggestion {
+  ImageId id = 0;
+  std::string name;
+  float similarity = 0;  // to the image that bears the name; 0..1
+};
+
 struct CatalogCounts {
   int64_t images = 0;
   int64_t files = 0;  // healthy ones
@@ -235,6 +259,53 @@ class Catalog {
     int64_t seq = 0;
   };
   Result<Removals> removals_since(int64_t seq);
+
+  // ---- words: what a picture says, shows and is called
+  struct Reading {
+    ImageId id = 0;
+    std::vector<TextLine> lines;
+  };
+  // One path per image that `reader` (the digest of a model that reads) has not read yet, as
+  // images_without_embedding.
+  Result<std::vector<Work>> images_unread(const std::string& reader, ImageId after, int limit);
+  Result<int64_t> count_images_unread(const std::string& reader);
+  // Replaces what another reader read. Images that have gone are passed over.
+  Result<> put_readings(const std::string& reader, std::span<const Reading> readings);
+
+  // An empty text takes the description of that source back. kNotFound.
+  Result<> describe(ImageId id, DescribedBy by, const std::string& text);
+  // An empty name takes it away. Settles a suggestion. kNotFound.
+  Result<> set_category(ImageId id, const std::string& name);
+  // For images without a category; a name that was refused for an image is passed over, a newer
+  // suggestion replaces an older one. Returns how many images have got one.
+  Result<int64_t> suggest_categories(std::span<const CategorySuggestion> suggestions);
+  enum class Answer { kAccept, kRefuse };
+  // kNotFound if nothing is suggested for the image.
+  Result<> answer_suggestion(ImageId id, Answer answer);
+
+  Result<std::vector<ImageId>> images_with_category();    // by id
+  Result<std::vector<ImageId>> images_with_suggestion();  // by id
+
+  Result<std::vector<ImageText>> texts(std::span<const ImageId> ids);  // in their order; unknown
+                                                                       // ones left out
+  // To catch up from p, as with vectors: text_removals_since(p) first, then texts_since(p) to the
+  // end; the new p is Removals::seq. Every image has a text, if only its file's name.
+  Result<TextPage> texts_since(int64_t seq, int limit);
+  Result<Removals> text_removals_since(int64_t seq);
+
+  // Those whose text, as it is now, has no embedding of `model` (a text model's row).
+  Result<TextPage> texts_without_embedding(ModelId model, int64_t after_seq, int limit);
+  Result<int64_t> count_texts_without_embedding(ModelId model);
+  // Replaces what was there. Passed over: texts that have changed since they were read. A vector is
+  // model's dim, or empty for a text that says nothing.
+  struct TextEmbedding {
+    ImageId id = 0;
+    int64_t text_seq = 0;  // ImageText::seq of what was embedded
+    std::vector<Half> vector;
+  };
+  Result<> put_text_embeddings(ModelId model, std::span<const TextEmbedding> embeddings);
+  // As vectors_since; the removals that go with it are text_removals_since().
+  Result<FloatRows> text_vectors_since(ModelId model, int64_t seq, int limit);
 
   // ---- check and repair
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable

@@ -40,7 +40,29 @@ constexpr Invariant kInvariants[] = {
      "(SELECT (image_id, model_id) FROM embeddings GROUP BY image_id, model_id HAVING count(*) > "
      "1)",
      "embeddings of an image that has another one"},
+    {"readings", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "readings of images that are not there"},
+    {"ocr_lines", "NOT EXISTS (SELECT 1 FROM readings r WHERE r.image_id = ocr_lines.image_id)",
+     "lines of text of images that were not read"},
+    {"descriptions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "descriptions of images that are not there"},
+    {"text_embeddings",
+     "NOT EXISTS (SELECT 1 FROM texts t WHERE t.image_id = text_embeddings.image_id) OR NOT EXISTS "
+     "(SELECT 1 FROM models WHERE id = model_id AND octet_length(vector) IN (0, dim * 2)) "
+     "OR image_id IN (SELECT image_id FROM text_embeddings GROUP BY image_id HAVING count(*) > 1)",
+     "embeddings of words that fit no image or model"},
+    {"categories", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "categories of images that are not there"},
+    {"suggestions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
+     "suggestions for images that are not there"},
+    {"texts",
+     "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id) OR image_id IN "
+     "(SELECT image_id FROM texts GROUP BY image_id HAVING count(*) > 1)",
+     "change numbers of words that belong to no image, or to one that has another"},
 };
+
+constexpr const char* kImagesWithoutText =
+    "FROM images WHERE NOT EXISTS (SELECT 1 FROM texts WHERE image_id = id)";
 
 // Projections whose numbers do not fit one another, their model, or the table of vectors.
 constexpr const char* kBrokenProjections =
@@ -70,6 +92,9 @@ constexpr Counter kCounters[] = {
     {"change",
      "SELECT seq FROM vectors UNION ALL SELECT seq FROM vectors_next UNION ALL SELECT seq FROM "
      "removals"},
+    {"text",
+     "SELECT seq FROM texts UNION ALL SELECT seq FROM text_removals UNION ALL "
+     "SELECT seq FROM text_embeddings"},
 };
 
 class Checker {
@@ -89,6 +114,11 @@ class Checker {
       TRY(c_.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT DISTINCT image_id AS id " +
                  std::string(kBrokenVectors)));
       TRY(drop_vectors_of_doomed(c_));
+    }
+    if (TRY(found(kImagesWithoutText, "images whose words have no change number", "given one"))) {
+      TRY(c_.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT id " +
+                 std::string(kImagesWithoutText)));
+      TRY(touch_texts(c_));
     }
     for (const auto& [name, used] : kCounters) TRY(check_counter(name, used));
     return std::move(sentences_);

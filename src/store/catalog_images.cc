@@ -89,6 +89,7 @@ namespace {
 // The images in the temporary table doomed(id), with all that hangs on them but their files.
 Result<int64_t> drop_doomed(sql::Connection& c) {
   TRY(drop_vectors_of_doomed(c));
+  TRY(drop_texts_of_doomed(c));
   TRY(c.run("DELETE FROM embeddings WHERE image_id IN (SELECT id FROM temp.doomed)"));
   return c.run("DELETE FROM images WHERE id IN (SELECT id FROM temp.doomed)");
 }
@@ -100,6 +101,19 @@ Result<int64_t> drop_orphans(sql::Connection& c) {
       c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT id FROM images "
             "WHERE NOT EXISTS (SELECT 1 FROM files WHERE image_id = id)"));
   return drop_doomed(c);
+}
+
+Result<int64_t> forget_files(sql::Connection& c, const std::string& which,
+                             std::initializer_list<sql::Value> values) {
+  TRY(
+      c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT image_id AS id FROM files "
+            "WHERE image_id IS NOT NULL AND (" +
+                which + ")",
+            values));
+  if (TRY(c.run("DELETE FROM files WHERE " + which, values)) == 0) return 0;
+  const int64_t went = TRY(drop_orphans(c));
+  TRY(touch_texts(c));
+  return went;
 }
 
 Result<int64_t> Catalog::count_files_below(const std::string& path) {
@@ -121,9 +135,8 @@ Result<int64_t> Catalog::remove_path(const std::string& path) {
   return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
     TRY(c.run("DELETE FROM roots WHERE path = ? OR starts_with(path, ?)",
               {without_slash(path), prefix_below(path)}));
-    const int64_t files = TRY(c.run("DELETE FROM files WHERE path = ? OR starts_with(path, ?)",
-                                    {without_slash(path), prefix_below(path)}));
-    return files > 0 ? drop_orphans(c) : Result<int64_t>(0);
+    return forget_files(c, "path = ? OR starts_with(path, ?)",
+                        {without_slash(path), prefix_below(path)});
   });
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -76,12 +77,27 @@ Result<int64_t> model_dim(sql::Connection& connection, ModelId model);  // kNotF
 Result<std::unordered_set<ImageId>> embedded_among(sql::Connection& connection, ModelId model,
                                                    std::span<const ImageId> ids);
 
-// Forgets the images of which no file is left; the vectors of those in the temporary table
-// doomed(id); all vectors and every projection. The first two record removals; the first returns
-// how many images went.
+// Forgets the images of which no file is left; the files for which the condition `which` holds,
+// with the images left without one; the vectors of the images in the temporary table doomed(id);
+// all vectors and every projection. The first three record removals; the first two return how many
+// images went.
 Result<int64_t> drop_orphans(sql::Connection& connection);
+Result<int64_t> forget_files(sql::Connection& connection, const std::string& which,
+                             std::initializer_list<sql::Value> values = {});
 Result<> drop_vectors_of_doomed(sql::Connection& connection);
 Result<> drop_projections(sql::Connection& connection);
+
+// Gives the words of the images in the temporary table touched(id) new change numbers; images that
+// have gone are passed over. A list of ids goes into the table first.
+Result<> touch_texts(sql::Connection& connection);
+Result<> touch_texts(sql::Connection& connection, std::span<const ImageId> ids);
+
+// Takes the words of the images in the temporary table doomed(id) away, and records that.
+Result<> drop_texts_of_doomed(sql::Connection& connection);
+
+// SQL for a page of images for which `lacking` holds, a path for each: docs at images_unread().
+Result<std::vector<Work>> page_of_images(sql::Connection& connection, const std::string& lacking,
+                                         const sql::Value& value, ImageId after, int limit);
 
 // Forgets a generation of vectors that was begun and not committed.
 Result<> drop_unfinished_projection(sql::Connection& connection);

@@ -92,8 +92,8 @@ Result<> add_embeddings(sql::Connection& c, const Contents& contents, ModelId mo
   return out.close();
 }
 
-// Replaces what is known of these paths. True if an image lost a file by it that it does not have
-// again.
+// Replaces what is known of these paths, and touches the words of the images that gained or lost
+// one. True if an image lost a file by it that it does not have again.
 Result<bool> replace_files(sql::Connection& c,
                            const std::map<std::string, const IngestResult*>& files,
                            const Contents& contents) {
@@ -106,6 +106,7 @@ Result<bool> replace_files(sql::Connection& c,
   std::unordered_set<ImageId> lost;
   while (replaced.next()) lost.insert(replaced.integer(0));
   lost.erase(0);
+  std::vector<ImageId> touched(lost.begin(), lost.end());
 
   auto out = TRY(sql::Appender::open(c, "files"));
   for (const auto& [path, result] : files) {
@@ -114,11 +115,13 @@ Result<bool> replace_files(sql::Connection& c,
     // The image that this result took for known has gone since: the next scan reads the file.
     if (!failed && image == 0) continue;
     lost.erase(image);
+    if (!failed) touched.push_back(image);
     out.text(path).integer(result->size).integer(result->mtime_ns);
     failed ? out.null().text(result->error) : out.integer(image).null();
     TRY(out.end_row());
   }
   TRY(out.close());
+  TRY(touch_texts(c, touched));
   return !lost.empty();
 }
 
@@ -161,36 +164,44 @@ Result<std::optional<ImageId>> Catalog::find_embedded(const Sha256& sha256, Mode
   });
 }
 
+Result<std::vector<Work>> page_of_images(sql::Connection& c, const std::string& lacking,
+                                         const sql::Value& value, ImageId after, int limit) {
+  // The ids first: a page then reads the paths of its own images only.
+  std::vector<ImageId> ids;
+  auto found = TRY(c.query("SELECT DISTINCT image_id FROM files WHERE image_id > ? AND " + lacking +
+                               " ORDER BY image_id LIMIT ?",
+                           {after, value, int64_t{limit}}));
+  while (found.next()) ids.push_back(found.integer(0));
+
+  std::vector<Work> work;
+  auto rows =
+      TRY(c.query("SELECT DISTINCT ON (image_id) image_id, path, size, mtime_ns FROM files "
+                  "WHERE image_id IN (SELECT unnest(?::BIGINT[])) ORDER BY image_id, path",
+                  {ids}));
+  while (rows.next())
+    work.push_back({rows.integer(0), rows.text(1), rows.integer(2), rows.integer(3)});
+  return work;
+}
+
+namespace {
+
+const std::string kWithoutEmbedding =
+    "NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.image_id = files.image_id AND e.model_id = ?)";
+
+}  // namespace
+
 Result<std::vector<Work>> Catalog::images_without_embedding(ModelId model, ImageId after,
                                                             int limit) {
-  return impl_->read([&](sql::Connection& c) -> Result<std::vector<Work>> {
-    // The ids first: a page then reads the paths of its own images only.
-    std::vector<ImageId> ids;
-    auto found = TRY(
-        c.query("SELECT DISTINCT image_id FROM files WHERE image_id > ? AND NOT EXISTS (SELECT 1 "
-                "FROM embeddings e WHERE e.image_id = files.image_id AND e.model_id = ?) "
-                "ORDER BY image_id LIMIT ?",
-                {after, model, int64_t{limit}}));
-    while (found.next()) ids.push_back(found.integer(0));
-
-    std::vector<Work> work;
-    auto rows =
-        TRY(c.query("SELECT DISTINCT ON (image_id) image_id, path, size, mtime_ns FROM files "
-                    "WHERE image_id IN (SELECT unnest(?::BIGINT[])) ORDER BY image_id, path",
-                    {ids}));
-    while (rows.next())
-      work.push_back({rows.integer(0), rows.text(1), rows.integer(2), rows.integer(3)});
-    return work;
+  return impl_->read([&](sql::Connection& c) {
+    return page_of_images(c, kWithoutEmbedding, model, after, limit);
   });
 }
 
 Result<int64_t> Catalog::count_images_without_embedding(ModelId model) {
   return impl_->read([&](sql::Connection& c) {
-    return c.integer(
-        "SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND NOT EXISTS "
-        "(SELECT 1 "
-        "FROM embeddings e WHERE e.image_id = files.image_id AND e.model_id = ?)",
-        {model});
+    return c.integer("SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " +
+                         kWithoutEmbedding,
+                     {model});
   });
 }
 

@@ -67,8 +67,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   Result<int64_t> remove_gone() override {
     return catalog_.write(*lease_, [](sql::Connection& c) -> Result<int64_t> {
-      TRY(c.run("DELETE FROM files WHERE path IN (SELECT path FROM temp.plan_gone)"));
-      return drop_orphans(c);
+      return forget_files(c, "path IN (SELECT path FROM temp.plan_gone)");
     });
   }
 
@@ -105,13 +104,10 @@ class PlanInCatalog : public Catalog::Plan {
   }
 
   static Result<> record_problems(sql::Connection& c) {
-    const int64_t known =
-        TRY(c.run("DELETE FROM files WHERE path IN "
-                  "(SELECT path FROM temp.plan_found WHERE verdict = 'problem')"));
+    TRY(forget_files(c, "path IN (SELECT path FROM temp.plan_found WHERE verdict = 'problem')"));
     TRY(
         c.run("INSERT INTO files SELECT path, NULL, NULL, NULL, problem FROM temp.plan_found "
               "WHERE verdict = 'problem'"));
-    if (known > 0) TRY(drop_orphans(c));
     return {};
   }
 

@@ -60,6 +60,26 @@ const std::vector<std::vector<std::string>>& migrations() {
           "CREATE TABLE removals(image_id BIGINT NOT NULL, seq BIGINT NOT NULL)",
           kCreateViewSql,
       },
+      {
+          // 2: words. texts has a row for each image: the number of the last change of its words.
+          "CREATE TABLE texts(image_id BIGINT NOT NULL, seq BIGINT NOT NULL)",
+          "INSERT INTO texts SELECT id, row_number() OVER (ORDER BY id) FROM images",
+          "CREATE TABLE text_removals(image_id BIGINT NOT NULL, seq BIGINT NOT NULL)",
+          "INSERT INTO counters SELECT 'text', count(*) FROM images",
+          // Which model has read an image, though it found nothing.
+          "CREATE TABLE readings(image_id BIGINT NOT NULL, reader VARCHAR NOT NULL)",
+          "CREATE TABLE ocr_lines(image_id BIGINT NOT NULL, n BIGINT NOT NULL, "
+          "text VARCHAR NOT NULL, confidence FLOAT NOT NULL, box FLOAT[8] NOT NULL)",
+          // Of the text that had the change number text_seq; binary16; empty if there was no text.
+          "CREATE TABLE text_embeddings(image_id BIGINT NOT NULL, model_id BIGINT NOT NULL, "
+          "text_seq BIGINT NOT NULL, seq BIGINT NOT NULL, vector BLOB NOT NULL)",
+          // described_by: the number of DescribedBy.
+          "CREATE TABLE descriptions(image_id BIGINT NOT NULL, described_by BIGINT NOT NULL, "
+          "text VARCHAR NOT NULL)",
+          "CREATE TABLE categories(image_id BIGINT NOT NULL, name VARCHAR NOT NULL)",
+          "CREATE TABLE suggestions(image_id BIGINT NOT NULL, name VARCHAR NOT NULL, "
+          "similarity FLOAT NOT NULL, is_refused BOOLEAN NOT NULL)",
+      },
   };
   return all;
 }

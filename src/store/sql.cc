@@ -181,6 +181,10 @@ int64_t Rows::integer(int column) const {
   return state_->data<int64_t>(column, DUCKDB_TYPE_BIGINT)[state_->row];
 }
 
+float Rows::real(int column) const {
+  return state_->data<float>(column, DUCKDB_TYPE_FLOAT)[state_->row];
+}
+
 std::string Rows::text(int column) const {
   return from_utf8(state_->bytes(column, DUCKDB_TYPE_VARCHAR));
 }

@@ -50,6 +50,7 @@ class Rows {
 
   bool next();                        // to the next row, at first to the first; false at the end
   int64_t integer(int column) const;  // BIGINT
+  float real(int column) const;       // FLOAT
   std::string text(int column) const;
   Blob blob(int column) const;                      // valid until next()
   std::span<const float> floats(int column) const;  // FLOAT[n]; valid until next()

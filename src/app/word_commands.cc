@@ -1,0 +1,172 @@
+// describe, category, suggestions.
+#include <fmt/core.h>
+
+#include <fstream>
+
+#include "app/commands.h"
+#include "app/report.h"
+#include "app/target.h"
+#include "base/utf8.h"
+#include "engine/categories.h"
+
+namespace mimeme {
+namespace {
+
+Json to_json(const ImageText& text) {
+  Json::Array lines, paths;
+  for (const TextLine& line : text.lines) {
+    Json::Array box;
+    for (const float v : line.box) box.emplace_back(static_cast<double>(v));
+    lines.push_back(Json::Object{{"text", line.text},
+                                 {"confidence", static_cast<double>(line.confidence)},
+                                 {"box", std::move(box)}});
+  }
+  for (const std::string& path : text.paths) paths.emplace_back(to_utf8(path));
+  return Json::Object{{"id", text.id},
+                      {"description", text.description},
+                      {"category", text.category},
+                      {"suggested_category", text.suggested_category},
+                      {"lines", std::move(lines)},
+                      {"paths", std::move(paths)}};
+}
+
+Result<ImageText> text_of(Library& library, ImageId id) {
+  auto texts = TRY(library.catalog().texts({&id, 1}));
+  if (texts.empty()) return Error{ErrorCode::kNotFound, "there is no image " + std::to_string(id)};
+  return std::move(texts.front());
+}
+
+Result<ExitCode> print_text(const Context& context, Library& library, ImageId id) {
+  const ImageText text = TRY(text_of(library, id));
+  if (context.json) {
+    print_json(to_json(text));
+    return kExitDone;
+  }
+  std::vector<std::vector<std::string>> rows{{"image", std::to_string(text.id)}};
+  for (const std::string& path : text.paths) rows.push_back({"file", printable(path)});
+  rows.push_back({"category", text.category.empty() ? "none" : printable(text.category)});
+  if (!text.suggested_category.empty())
+    rows.push_back({"suggested", printable(text.suggested_category)});
+  rows.push_back({"description", text.description.empty() ? "none" : printable(text.description)});
+  for (const TextLine& line : text.lines) rows.push_back({"reads", printable(line.text)});
+  print_table(rows);
+  return kExitDone;
+}
+
+// Names, and suggests the name to what looks alike.
+Result<int64_t> name_category(Library& library, ImageId id, const std::string& name) {
+  TRY(library.catalog().set_category(id, name));
+  if (name.empty()) return 0;
+  return suggest_categories(library, {&id, 1});
+}
+
+// One line of a bulk file.
+Result<> apply(Library& library, const Json& json) {
+  const Json& image = json["image"];
+  ImageId id = 0;
+  if (const auto* number = image.integer()) id = *number;
+  if (const auto* path = image.string()) id = TRY(find_image(library, *path));
+  if (id == 0) return Error{ErrorCode::kCorrupt, "`image` must be an id or a file"};
+  const Json &description = json["description"], &category = json["category"];
+  if (description.is_null() && category.is_null())
+    return Error{ErrorCode::kCorrupt, "has neither `description` nor `category`"};
+  if (!description.is_null())
+    TRY(library.catalog().describe(id, DescribedBy::kUser, TRY(json.get_string("description"))));
+  if (!category.is_null()) TRY(name_category(library, id, TRY(json.get_string("category"))));
+  return {};
+}
+
+Result<ExitCode> describe_all(const Context& context, Library& library, const std::string& file) {
+  std::ifstream in(file);
+  if (!in) return Error{ErrorCode::kNotFound, file + ": cannot be opened"};
+  int64_t done = 0, failed = 0;
+  std::string line;
+  for (int64_t number = 1; std::getline(in, line); ++number) {
+    if (line.empty()) continue;
+    const auto json = Json::parse(line);
+    const auto applied = json ? apply(library, *json) : Result<>(json.error());
+    if (applied) {
+      ++done;
+      continue;
+    }
+    ++failed;
+    fmt::print(stderr, "failed: {}: line {}: {}\n", printable(file), number,
+               printable(applied.error().message));
+  }
+  if (context.json) {
+    print_json(Json::Object{{"done", done}, {"failed", failed}});
+  } else if (!context.quiet) {
+    fmt::print("{} done\n", count_of(done, "line"));
+  }
+  return failed > 0 ? kExitPartly : kExitDone;
+}
+
+}  // namespace
+
+Result<ExitCode> describe(const Context& context, const DescribeArguments& arguments) {
+  if (arguments.target.empty() == arguments.from.empty())
+    return Error{ErrorCode::kInvalidArgument, "name an image, or a file of descriptions (--from)"};
+  const bool writes = arguments.text || !arguments.from.empty();
+  ProgressBar bar(context.quiet || context.json);
+  const auto library =
+      TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
+  if (!arguments.from.empty()) return describe_all(context, *library, arguments.from);
+  const ImageId id = TRY(find_image(*library, arguments.target));
+  if (arguments.text) TRY(library->catalog().describe(id, DescribedBy::kUser, *arguments.text));
+  return print_text(context, *library, id);
+}
+
+Result<ExitCode> category(const Context& context, const CategoryArguments& arguments) {
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
+  const ImageId id = TRY(find_image(*library, arguments.target));
+  const int64_t suggested = TRY(name_category(*library, id, arguments.name));
+  if (context.json) {
+    print_json(Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});
+  } else if (!context.quiet) {
+    fmt::print("image {}: {}\n", id,
+               arguments.name.empty() ? "no category" : printable(arguments.name));
+    if (suggested > 0)
+      fmt::print("suggested for {} that look alike: see mimeme suggestions\n",
+                 count_of(suggested, "image"));
+  }
+  return kExitDone;
+}
+
+Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments& arguments) {
+  const bool writes =
+      !arguments.accept.empty() || !arguments.refuse.empty() || arguments.accept_all;
+  ProgressBar bar(context.quiet || context.json);
+  const auto library =
+      TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
+  Catalog& catalog = library->catalog();
+  std::vector<ImageId> accepted = arguments.accept;
+  if (arguments.accept_all) accepted = TRY(catalog.images_with_suggestion());
+  for (const ImageId id : accepted) TRY(catalog.answer_suggestion(id, Catalog::Answer::kAccept));
+  for (const ImageId id : arguments.refuse)
+    TRY(catalog.answer_suggestion(id, Catalog::Answer::kRefuse));
+
+  const auto waiting = TRY(catalog.texts(TRY(catalog.images_with_suggestion())));
+  if (context.json) {
+    Json::Array list;
+    for (const ImageText& text : waiting) list.push_back(to_json(text));
+    print_json(Json::Object{{"accepted", accepted.size()},
+                            {"refused", arguments.refuse.size()},
+                            {"suggestions", std::move(list)}});
+    return kExitDone;
+  }
+  if (writes && !context.quiet)
+    fmt::print("{} accepted, {} refused\n", accepted.size(), arguments.refuse.size());
+  if (waiting.empty()) {
+    fmt::print("no suggestion waits for an answer\n");
+    return writes ? kExitDone : kExitNothingFound;
+  }
+  std::vector<std::vector<std::string>> rows{{"id", "suggested category", "file"}};
+  for (const ImageText& text : waiting)
+    rows.push_back({std::to_string(text.id), printable(text.suggested_category),
+                    text.paths.empty() ? "" : printable(text.paths.front())});
+  print_table(rows);
+  return kExitDone;
+}
+
+}  // namespace mimeme

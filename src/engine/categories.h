@@ -1,0 +1,23 @@
+// Families name themselves: what looks like an image whose category the user has told is suggested
+// the same one.
+#ifndef MIMEME_ENGINE_CATEGORIES_H_
+#define MIMEME_ENGINE_CATEGORIES_H_
+
+#include <cstdint>
+#include <span>
+
+#include "engine/library.h"
+
+namespace mimeme {
+
+// From this similarity on an image takes part in its neighbour's family. Chosen on memes made of
+// Tux Paint stamps: docs/decisions has the figures.
+inline constexpr float kFamilySimilarity = 0.7F;
+
+// Suggests the category of each of `named` to the images around it that have none. Returns how many
+// suggestions were made. REQUIRES: the library is open for writing.
+Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> named);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_CATEGORIES_H_

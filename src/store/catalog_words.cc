@@ -1,0 +1,332 @@
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "core/half.h"
+#include "store/appender.h"
+#include "store/catalog.h"
+#include "store/catalog_impl.h"
+
+namespace mimeme {
+namespace {
+
+const std::string kUnread =
+    "NOT EXISTS (SELECT 1 FROM readings r WHERE r.image_id = files.image_id AND r.reader = ?)";
+
+Result<> require_image(sql::Connection& c, ImageId id) {
+  if (TRY(c.integer("SELECT count(*) FROM images WHERE id = ?", {id})) > 0) return {};
+  return Error{ErrorCode::kNotFound, "there is no image " + std::to_string(id)};
+}
+
+Result<std::vector<ImageId>> read_ids(sql::Connection& c, const std::string& from) {
+  std::vector<ImageId> ids;
+  auto rows = TRY(c.query("SELECT image_id " + from + " ORDER BY image_id"));
+  while (rows.next()) ids.push_back(rows.integer(0));
+  return ids;
+}
+
+Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
+  const std::string of_ids = " WHERE image_id IN (SELECT unnest(?::BIGINT[])) ";
+  std::unordered_map<ImageId, ImageText> found;
+  auto known = TRY(c.query("SELECT image_id, seq FROM texts" + of_ids, {ids}));
+  while (known.next()) found[known.integer(0)] = {.id = known.integer(0), .seq = known.integer(1)};
+  // Calls fill(text, rows) for each row whose image, in column 0, is among them.
+  const auto each = [&](const std::string& sql, auto fill) -> Result<> {
+    auto rows = TRY(c.query(sql, {ids}));
+    while (rows.next())
+      if (const auto at = found.find(rows.integer(0)); at != found.end()) fill(at->second, rows);
+    return {};
+  };
+  TRY(each(
+      "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + "ORDER BY image_id, n",
+      [](ImageText& text, sql::Rows& rows) {
+        TextLine line{.text = rows.text(1), .confidence = rows.real(2)};
+        std::ranges::copy(rows.floats(3), line.box.begin());
+        text.lines.push_back(std::move(line));
+      }));
+  TRY(each("SELECT image_id, text FROM descriptions" + of_ids + "ORDER BY described_by",
+           [](ImageText& text, sql::Rows& rows) { text.description = rows.text(1); }));
+  TRY(each("SELECT image_id, name FROM categories" + of_ids,
+           [](ImageText& text, sql::Rows& rows) { text.category = rows.text(1); }));
+  TRY(each("SELECT image_id, name FROM suggestions" + of_ids + "AND NOT is_refused",
+           [](ImageText& text, sql::Rows& rows) { text.suggested_category = rows.text(1); }));
+  TRY(each("SELECT image_id, path FROM files" + of_ids,
+           [](ImageText& text, sql::Rows& rows) { text.paths.push_back(rows.text(1)); }));
+
+  std::vector<ImageText> texts;
+  for (const ImageId id : ids) {
+    const auto at = found.find(id);
+    if (at == found.end()) continue;
+    std::ranges::sort(at->second.paths);  // of a row's bytes, not of the database's UTF-8
+    texts.push_back(at->second);
+  }
+  return texts;
+}
+
+const std::string kNotEmbedded =
+    "NOT EXISTS (SELECT 1 FROM text_embeddings e WHERE e.image_id = texts.image_id "
+    "AND e.text_seq = texts.seq AND e.model_id = ?)";
+
+Result<TextPage> page_of_texts(sql::Connection& c, sql::Rows rows, int64_t after) {
+  TextPage page{.texts = {}, .seq = after};
+  std::vector<ImageId> ids;
+  while (rows.next()) {
+    ids.push_back(rows.integer(0));
+    page.seq = rows.integer(1);
+  }
+  page.texts = TRY(read_texts(c, ids));
+  return page;
+}
+
+}  // namespace
+
+Result<> touch_texts(sql::Connection& c) {
+  const std::string changed = " FROM images WHERE id IN (SELECT id FROM temp.touched)";
+  TRY(c.run("DELETE FROM texts WHERE image_id IN (SELECT id FROM temp.touched)"));
+  const int64_t n = TRY(c.integer("SELECT count(*)" + changed));
+  if (n == 0) return {};
+  const int64_t first = TRY(take(c, "text", n));
+  TRY(c.run("INSERT INTO texts SELECT id, ? + row_number() OVER (ORDER BY id) - 1" + changed +
+                " ORDER BY id",
+            {first}));
+  return {};
+}
+
+Result<> touch_texts(sql::Connection& c, std::span<const ImageId> ids) {
+  if (ids.empty()) return {};
+  TRY(c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT unnest(?::BIGINT[]) AS id", {ids}));
+  return touch_texts(c);
+}
+
+Result<> drop_texts_of_doomed(sql::Connection& c) {
+  const std::string of_doomed = " WHERE image_id IN (SELECT id FROM temp.doomed)";
+  const int64_t n = TRY(c.integer("SELECT count(*) FROM texts" + of_doomed));
+  if (n > 0) {
+    const int64_t first = TRY(take(c, "text", n));
+    TRY(c.run("INSERT INTO text_removals SELECT image_id, ? + row_number() OVER () - 1 FROM texts" +
+                  of_doomed,
+              {first}));
+  }
+  for (const char* const table : {"texts", "readings", "ocr_lines", "descriptions", "categories",
+                                  "suggestions", "text_embeddings"})
+    TRY(c.run("DELETE FROM " + std::string(table) + of_doomed));
+  return {};
+}
+
+Result<std::vector<Work>> Catalog::images_unread(const std::string& reader, ImageId after,
+                                                 int limit) {
+  return impl_->read(
+      [&](sql::Connection& c) { return page_of_images(c, kUnread, reader, after, limit); });
+}
+
+Result<int64_t> Catalog::count_images_unread(const std::string& reader) {
+  return impl_->read([&](sql::Connection& c) {
+    return c.integer(
+        "SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " + kUnread,
+        {reader});
+  });
+}
+
+Result<> Catalog::put_readings(const std::string& reader, std::span<const Reading> readings) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    std::vector<ImageId> ids;
+    for (const Reading& reading : readings) ids.push_back(reading.id);
+    for (const char* const table : {"readings", "ocr_lines"})
+      TRY(c.run(
+          "DELETE FROM " + std::string(table) + " WHERE image_id IN (SELECT unnest(?::BIGINT[]))",
+          {ids}));
+    std::unordered_map<ImageId, const Reading*> known;
+    auto images =
+        TRY(c.query("SELECT id FROM images WHERE id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    while (images.next()) known.emplace(images.integer(0), nullptr);
+    for (const Reading& reading : readings)
+      if (const auto at = known.find(reading.id); at != known.end()) at->second = &reading;
+
+    auto read = TRY(sql::Appender::open(c, "readings"));
+    for (const auto& [id, reading] : known) {
+      read.integer(id).text(reader);
+      TRY(read.end_row());
+    }
+    TRY(read.close());
+    auto lines = TRY(sql::Appender::open(c, "ocr_lines"));
+    for (const auto& [id, reading] : known) {
+      int64_t n = 0;
+      for (const TextLine& line : reading->lines) {
+        lines.integer(id).integer(n++).text(line.text).real(line.confidence).floats(line.box);
+        TRY(lines.end_row());
+      }
+    }
+    TRY(lines.close());
+    return touch_texts(c, ids);
+  });
+}
+
+Result<> Catalog::describe(ImageId id, DescribedBy by, const std::string& text) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(require_image(c, id));
+    const auto source = static_cast<int64_t>(by);
+    TRY(c.run("DELETE FROM descriptions WHERE image_id = ? AND described_by = ?", {id, source}));
+    if (!text.empty()) TRY(c.run("INSERT INTO descriptions VALUES (?, ?, ?)", {id, source, text}));
+    return touch_texts(c, {&id, 1});
+  });
+}
+
+Result<> Catalog::set_category(ImageId id, const std::string& name) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(require_image(c, id));
+    TRY(c.run("DELETE FROM categories WHERE image_id = ?", {id}));
+    TRY(c.run("DELETE FROM suggestions WHERE image_id = ? AND NOT is_refused", {id}));
+    if (!name.empty()) TRY(c.run("INSERT INTO categories VALUES (?, ?)", {id, name}));
+    return touch_texts(c, {&id, 1});
+  });
+}
+
+Result<int64_t> Catalog::suggest_categories(std::span<const CategorySuggestion> suggestions) {
+  return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
+    TRY(
+        c.run("CREATE OR REPLACE TEMP TABLE suggested(image_id BIGINT, name VARCHAR, "
+              "similarity FLOAT)"));
+    auto out = TRY(sql::Appender::open(c, "suggested"));
+    for (const CategorySuggestion& s : suggestions) {
+      out.integer(s.id).text(s.name).real(s.similarity);
+      TRY(out.end_row());
+    }
+    TRY(out.close());
+    TRY(c.run(
+        "DELETE FROM temp.suggested s WHERE NOT EXISTS (SELECT 1 FROM images WHERE id = "
+        "s.image_id) "
+        "OR EXISTS (SELECT 1 FROM categories c WHERE c.image_id = s.image_id) "
+        "OR EXISTS (SELECT 1 FROM suggestions o WHERE o.image_id = s.image_id AND o.name = s.name "
+        "AND o.is_refused)"));
+    TRY(
+        c.run("DELETE FROM suggestions WHERE NOT is_refused "
+              "AND image_id IN (SELECT image_id FROM temp.suggested)"));
+    // The nearest one, if there are several for an image.
+    const int64_t made = TRY(
+        c.run("INSERT INTO suggestions SELECT DISTINCT ON (image_id) image_id, name, similarity, "
+              "false FROM temp.suggested ORDER BY image_id, similarity DESC, name"));
+    TRY(
+        c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT image_id AS id "
+              "FROM temp.suggested"));
+    TRY(touch_texts(c));
+    return made;
+  });
+}
+
+Result<> Catalog::answer_suggestion(ImageId id, Answer answer) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    auto rows =
+        TRY(c.query("SELECT name FROM suggestions WHERE image_id = ? AND NOT is_refused", {id}));
+    if (!rows.next())
+      return Error{ErrorCode::kNotFound,
+                   "no category is suggested for image " + std::to_string(id)};
+    const std::string name = rows.text(0);
+    if (answer == Answer::kAccept) {
+      TRY(c.run("DELETE FROM suggestions WHERE image_id = ? AND NOT is_refused", {id}));
+      TRY(c.run("INSERT INTO categories VALUES (?, ?)", {id, name}));
+    } else {
+      TRY(c.run("UPDATE suggestions SET is_refused = true WHERE image_id = ?", {id}));
+    }
+    return touch_texts(c, {&id, 1});
+  });
+}
+
+Result<std::vector<ImageId>> Catalog::images_with_category() {
+  return impl_->read([](sql::Connection& c) { return read_ids(c, "FROM categories"); });
+}
+
+Result<std::vector<ImageId>> Catalog::images_with_suggestion() {
+  return impl_->read(
+      [](sql::Connection& c) { return read_ids(c, "FROM suggestions WHERE NOT is_refused"); });
+}
+
+Result<std::vector<ImageText>> Catalog::texts(std::span<const ImageId> ids) {
+  return impl_->read([&](sql::Connection& c) { return read_texts(c, ids); });
+}
+
+Result<TextPage> Catalog::texts_since(int64_t seq, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<TextPage> {
+    return page_of_texts(
+        c,
+        TRY(c.query("SELECT image_id, seq FROM texts WHERE seq > ? ORDER BY seq LIMIT ?",
+                    {seq, int64_t{limit}})),
+        seq);
+  });
+}
+
+Result<Catalog::Removals> Catalog::text_removals_since(int64_t seq) {
+  return impl_->read([&](sql::Connection& c) -> Result<Removals> {
+    Removals removals;
+    removals.seq = TRY(c.integer("SELECT last FROM counters WHERE name = 'text'"));
+    auto rows =
+        TRY(c.query("SELECT image_id FROM text_removals WHERE seq > ? ORDER BY image_id", {seq}));
+    while (rows.next()) removals.ids.push_back(rows.integer(0));
+    return removals;
+  });
+}
+
+Result<TextPage> Catalog::texts_without_embedding(ModelId model, int64_t after_seq, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<TextPage> {
+    return page_of_texts(c,
+                         TRY(c.query("SELECT image_id, seq FROM texts WHERE seq > ? AND " +
+                                         kNotEmbedded + " ORDER BY seq LIMIT ?",
+                                     {after_seq, model, int64_t{limit}})),
+                         after_seq);
+  });
+}
+
+Result<int64_t> Catalog::count_texts_without_embedding(ModelId model) {
+  return impl_->read([&](sql::Connection& c) {
+    return c.integer("SELECT count(*) FROM texts WHERE " + kNotEmbedded, {model});
+  });
+}
+
+Result<> Catalog::put_text_embeddings(ModelId model, std::span<const TextEmbedding> embeddings) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
+    std::vector<ImageId> ids;
+    for (const TextEmbedding& e : embeddings) {
+      if (!e.vector.empty() && e.vector.size() != dim)
+        return Error{ErrorCode::kInvalidArgument,
+                     "a text embedding of " + std::to_string(e.vector.size()) +
+                         " numbers, but the model has " + std::to_string(dim)};
+      ids.push_back(e.id);
+    }
+    std::unordered_map<ImageId, int64_t> now;
+    auto rows = TRY(c.query(
+        "SELECT image_id, seq FROM texts WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    while (rows.next()) now.emplace(rows.integer(0), rows.integer(1));
+    TRY(c.run("DELETE FROM text_embeddings WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    int64_t seq = TRY(take(c, "text", static_cast<int64_t>(embeddings.size())));
+    auto out = TRY(sql::Appender::open(c, "text_embeddings"));
+    for (const TextEmbedding& e : embeddings) {
+      const auto at = now.find(e.id);
+      if (at == now.end() || at->second != e.text_seq) continue;
+      now.erase(at);
+      out.integer(e.id).integer(model).integer(e.text_seq).integer(seq++).blob(to_blob(e.vector));
+      TRY(out.end_row());
+    }
+    return out.close();
+  });
+}
+
+Result<FloatRows> Catalog::text_vectors_since(ModelId model, int64_t seq, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<FloatRows> {
+    const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
+    FloatRows result{.ids = {}, .rows = {}, .seq = seq};
+    auto rows = TRY(
+        c.query("SELECT image_id, seq, vector FROM text_embeddings WHERE model_id = ? AND seq > ? "
+                "AND octet_length(vector) > 0 ORDER BY seq LIMIT ?",
+                {model, seq, int64_t{limit}}));
+    while (rows.next()) {
+      const auto vector = to_float(from_blob<Half>(rows.blob(2)));
+      if (vector.size() != dim) continue;  // check() takes it away
+      result.ids.push_back(rows.integer(0));
+      result.seq = rows.integer(1);
+      result.rows.insert(result.rows.end(), vector.begin(), vector.end());
+    }
+    return result;
+  });
+}
+
+}  // namespace mimeme
