@@ -3,6 +3,7 @@
 #include <onnxruntime_cxx_api.h>
 
 #include <algorithm>
+#include <cassert>
 #include <filesystem>
 #include <thread>
 

@@ -34,8 +34,8 @@ class OnnxTextEncoder : public TextEncoder {
     // Shorter texts first, so that those of a batch need little padding.
     std::vector<size_t> order(texts.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return tokens[a].size() < tokens[b].size(); });
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return tokens[a].size() < tokens[b].size(); });
 
     std::vector<float> all(texts.size() * dim());
     for (size_t done = 0; done < order.size();) {
