@@ -12,7 +12,7 @@
 namespace mimeme {
 namespace {
 
-// Of one run, padding included: fewer are slower a token (32 by a half, 256 by a twentieth), more
+// Of one run, padding included: fewer are slower a token (16 by a half, 128 by a twentieth), more
 // only need more memory.
 constexpr size_t kBatchTokens = 512;
 
