@@ -90,21 +90,19 @@ void print_machine() {
 // The limit: sessions that do nothing but run, on tensors that are there already. Images a second.
 double bare_rate(const Manifest& manifest, const std::vector<std::vector<float>>& tensors,
                  int callers, int threads, int runs) {
-  const auto session = need(Session::open(manifest.file, threads));
-  const auto by_name = [](const std::vector<Session::Io>& all, const std::string& name) {
-    return *std::find_if(all.begin(), all.end(),
-                         [&](const Session::Io& io) { return io.name == name; });
-  };
-  const Session::Io input = by_name(session->inputs(), manifest.input.name);
-  const Session::Io output = by_name(session->outputs(), manifest.embedding);
+  const int64_t height = manifest.input.height, width = manifest.input.width;
+  const auto session = need(Session::open(
+      manifest.file,
+      {.inputs = {{manifest.input.name, ElementType::kFloat32, {-1, 3, height, width}}},
+       .output = {manifest.embedding, ElementType::kFloat32, {-1, manifest.dim}}},
+      threads));
   std::atomic<int> next = 0;
   const auto work = [&](int until) {
     std::vector<float> embedding(static_cast<size_t>(manifest.dim));
     for (int i = next++; i < until; i = next++) {
       std::vector<float> in = tensors[static_cast<size_t>(i) % tensors.size()];
       need([&]() -> Result<bool> {
-        TRY(session->run(input, {in, {1, 3, manifest.input.height, manifest.input.width}}, output,
-                         {embedding, {1, manifest.dim}}));
+        TRY(session->run({{in, {1, 3, height, width}}}, {embedding, {1, manifest.dim}}));
         return true;
       }());
     }

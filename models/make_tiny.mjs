@@ -3,7 +3,8 @@
 //
 //   node models/make_tiny.mjs [--out tests/data/tiny]
 //
-// All take a picture of 3 × 2 pixels (width × height) and give the 18 numbers that were fed.
+// All but one take a picture of 3 × 2 pixels (width × height) and give the 18 numbers that were fed.
+// "text" takes tokens and their mask, and gives the sum of those ids and of the mask.
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +33,18 @@ function inBytes(encoded) {
   return onnx.ModelProto.encode(model).finish();
 }
 
+function text() {
+  const graph = new OnnxGraph('tiny');
+  const ids = graph.input('ids', ['N', 'T'], 'INT64');
+  const mask = graph.input('mask', ['N', 'T'], 'INT64');
+  const axis = graph.initializer('axis', [1], BigInt64Array.of(1n));
+  const sums = [graph.node('Mul', [ids, mask], 'real'), mask].map((tensor) =>
+    graph.node('ReduceSum', [tensor, axis], `sum_of_${tensor}`));
+  graph.node('Cast', [graph.node('Concat', sums, 'sums', { axis: 1 })], 'embedding', { to: 1 });
+  graph.output('embedding', ['N', 2]);
+  return graph.encode();
+}
+
 const GRAPHS = {
   flatten: flatten({}),
   dynamic: flatten({ input: ['N', 'C', 'H', 'W'], output: ['N', 'D'] }),
@@ -41,6 +54,7 @@ const GRAPHS = {
   two_inputs: flatten({
     before: (graph) => graph.node('Add', ['input', graph.input('more', ['N', 3, 2, 3])], 'sum'),
   }),
+  text: text(),
   uint8: inBytes(flatten({})),
 };
 

@@ -1,4 +1,5 @@
-// Builds an ONNX model node by node. Tensors are float32 unless a value info says otherwise.
+// Builds an ONNX model node by node. Inputs are float32 unless they say otherwise, outputs
+// always; a constant is of the type of its array.
 
 import onnxProto from 'onnx-proto';
 
@@ -11,6 +12,11 @@ const { DataType } = onnx.TensorProto;
 const OPSET = 17;
 const IR_VERSION = 8;
 
+/** ONNX's name for what a typed array holds; a Uint16Array holds the bits of half floats. */
+const TYPE_OF = new Map([
+  [Float32Array, 'FLOAT'], [Uint16Array, 'FLOAT16'], [BigInt64Array, 'INT64'],
+]);
+
 /** JavaScript has one kind of number: a whole one becomes INT, any other FLOAT. */
 function attribute(name, value) {
   if (Array.isArray(value)) return { name, type: AttributeType.INTS, ints: value };
@@ -19,9 +25,9 @@ function attribute(name, value) {
 }
 
 /** `dims` holds sizes, and names for dimensions that vary, such as "N" for the batch. */
-function valueInfo(name, dims) {
+function valueInfo(name, dims, type = 'FLOAT') {
   const dim = dims.map((d) => (typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
-  return { name, type: { tensorType: { elemType: DataType.FLOAT, shape: { dim } } } };
+  return { name, type: { tensorType: { elemType: DataType[type], shape: { dim } } } };
 }
 
 export class OnnxGraph {
@@ -31,8 +37,8 @@ export class OnnxGraph {
     this.#graph = { name, node: [], initializer: [], input: [], output: [] };
   }
 
-  input(name, dims) {
-    this.#graph.input.push(valueInfo(name, dims));
+  input(name, dims, type) {
+    this.#graph.input.push(valueInfo(name, dims, type));
     return name;
   }
 
@@ -41,14 +47,15 @@ export class OnnxGraph {
     return name;
   }
 
-  /** A constant: `values` is a Float32Array, row-major. */
+  /** A constant: `values` is a typed array, row-major. */
   initializer(name, dims, values) {
     const count = dims.reduce((a, b) => a * b, 1);
     if (values.length !== count) {
       throw new Error(`${name}: ${values.length} values for shape [${dims}]`);
     }
     const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    this.#graph.initializer.push({ name, dims, dataType: DataType.FLOAT, rawData });
+    const dataType = DataType[TYPE_OF.get(values.constructor)];
+    this.#graph.initializer.push({ name, dims, dataType, rawData });
     return name;
   }
 

@@ -11,18 +11,19 @@
 namespace mimeme {
 namespace {
 
+// What a model takes, in short.
+std::string input_of(const Manifest& m) {
+  if (m.task == kTextEmbedding) return fmt::format("{} tokens", m.text.max_tokens);
+  return fmt::format("{}×{}", m.input.width, m.input.height);
+}
+
 Json to_json(const Manifest& m) {
   return Json::Object{
-      {"name", m.name},
-      {"task", m.task},
-      {"file", m.file},
-      {"sha256", m.sha256},
-      {"bytes", m.bytes},
-      {"licence", m.licence},
-      {"source", m.source},
-      {"input", fmt::format("{}×{} {}", m.input.width, m.input.height, m.input.fit)},
-      {"dim", m.dim},
-      {"digest", m.digest()}};
+      {"name", m.name},     {"task", m.task},
+      {"file", m.file},     {"sha256", m.sha256},
+      {"bytes", m.bytes},   {"licence", m.licence},
+      {"source", m.source}, {"input", input_of(m) + (m.input.fit.empty() ? "" : " " + m.input.fit)},
+      {"dim", m.dim},       {"digest", m.digest()}};
 }
 
 // The explained-variance curve: how many components explain how much.
@@ -138,8 +139,8 @@ Result<ExitCode> models_list(const Context& context) {
     std::vector<std::vector<std::string>> rows{
         {"name", "task", "input", "dimensions", "size", "licence"}};
     for (const Manifest& m : listing.models)
-      rows.push_back({m.name, m.task, fmt::format("{}×{}", m.input.width, m.input.height),
-                      std::to_string(m.dim), human_bytes(m.bytes), m.licence});
+      rows.push_back(
+          {m.name, m.task, input_of(m), std::to_string(m.dim), human_bytes(m.bytes), m.licence});
     print_table(rows);
   } else {
     fmt::print(stderr, "no model; looked in:\n");
@@ -154,14 +155,17 @@ Result<ExitCode> models_show(const Context& context, const std::string& name) {
     print_json(to_json(m));
     return kExitDone;
   }
+  const std::string input =
+      m.task == kTextEmbedding
+          ? fmt::format("`{}` and `{}`, up to {}", m.text.ids, m.text.mask, input_of(m))
+          : fmt::format("`{}`, {} RGB, {}", m.input.name, input_of(m), m.input.fit);
   print_table({{"name", m.name},
                {"task", m.task},
                {"file", fmt::format("{} ({})", m.file, human_bytes(m.bytes))},
                {"sha256", m.sha256},
                {"licence", m.licence},
                {"source", m.source},
-               {"input", fmt::format("`{}`, {}×{} RGB, {}", m.input.name, m.input.width,
-                                     m.input.height, m.input.fit)},
+               {"input", input},
                {"embedding", fmt::format("`{}`, {} dimensions", m.embedding, m.dim)}});
   return kExitDone;
 }
@@ -180,6 +184,7 @@ Result<ExitCode> models_add(const Context& context, const std::string& file,
                             const std::string& manifest) {
   // Before anything is copied: what cannot be used is not added.
   Manifest candidate = TRY(read_manifest(manifest));
+  TRY(expect_task(candidate, kImageEmbedding));
   candidate.file = file;
   TRY(verify(candidate));
   TRY(open_image_encoder(candidate, {}));

@@ -166,7 +166,7 @@ Result<IngestSummary> use_model(Library& library, const std::string& name,
                                 const PipelineOptions& options, const IngestEvents& events) {
   const auto start = std::chrono::steady_clock::now();
   Catalog& catalog = library.catalog();
-  const Manifest manifest = TRY(library.registry().find(name));
+  const Manifest manifest = TRY(library.registry().find(name, kImageEmbedding));
   const auto encoder = TRY(library.options().open_encoder(manifest, {.threads = 1}));
   const ModelId model = TRY(catalog.register_model(
       {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));

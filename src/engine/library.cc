@@ -104,7 +104,8 @@ bool Library::is_stale() {
 
 Result<Manifest> Library::model() const {
   const auto active = TRY(catalog_->active_model());
-  Manifest manifest = TRY(registry().find(active ? active->name : options_.default_model));
+  Manifest manifest =
+      TRY(registry().find(active ? active->name : options_.default_model, kImageEmbedding));
   if (active && active->digest != manifest.digest())
     return Error{ErrorCode::kConflict,
                  "the model \"" + manifest.name + "\" in " + manifest.file +

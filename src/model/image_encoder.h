@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/encoder_options.h"
 #include "model/manifest.h"
 
 namespace mimeme {
@@ -26,12 +27,6 @@ class ImageEncoder {
   // gave them (not normalised). kInternal if the model fails or gives values beyond half precision
   // (65,504).
   virtual Result<std::vector<float>> encode(std::span<const uint8_t> rgb) const = 0;
-};
-
-struct EncoderOptions {
-  // Threads inside one encode(). One, with several callers, is the best rate; all cores, with one
-  // caller, is the shortest wait. 0: all cores.
-  int threads = 1;
 };
 
 // An ONNX Runtime session on the CPU. Checks the file's size against the manifest (not its

@@ -15,6 +15,7 @@ namespace {
 constexpr int kFormat = 1;
 constexpr int64_t kMaxSide = 4096;    // of an input picture
 constexpr int64_t kMaxDim = 1 << 16;  // of an embedding
+constexpr int64_t kMaxTokens = 4096;  // of a text
 
 Error corrupt(std::string message) { return {ErrorCode::kCorrupt, std::move(message)}; }
 
@@ -79,6 +80,25 @@ Result<Manifest::Input> parse_input(const Json& json) {
   return input;
 }
 
+// A file beside the manifest.
+Result<std::string> get_file(const Json& json, std::string_view key,
+                             const std::filesystem::path& folder) {
+  const std::string name = TRY(json.get_string(key));
+  if (!is_plain(name)) return corrupt("`" + std::string(key) + "` must be a plain file name");
+  return (folder / name).string();
+}
+
+Result<Manifest::Text> parse_text(const Json& json, const std::filesystem::path& folder) {
+  Manifest::Text text;
+  TRY(expect(json, "tokenizer", "wordpiece-uncased"));
+  text.ids = TRY(json.get_string("ids"));
+  text.mask = TRY(json.get_string("mask"));
+  text.vocabulary = TRY(get_file(json, "vocabulary", folder));
+  text.vocabulary_sha256 = TRY(get_sha256(json, "vocabulary_sha256"));
+  text.max_tokens = TRY(get_int(json, "max_tokens", 2, kMaxTokens));  // [CLS] and [SEP] at least
+  return text;
+}
+
 Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   const int64_t format = TRY(json.get_integer("format"));
   if (format != kFormat)
@@ -87,19 +107,29 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   m.name = TRY(json.get_string("name"));
   if (!is_plain(m.name)) return corrupt("`name` may hold letters, digits, '.', '_' and '-' only");
   m.task = TRY(json.get_string("task"));
-  const std::string file = TRY(json.get_string("file"));
-  if (!is_plain(file)) return corrupt("`file` must be a plain file name");
-  m.file = folder / file;
+  m.file = TRY(get_file(json, "file", folder));
   m.sha256 = TRY(get_sha256(json, "sha256"));
   m.bytes = TRY(json.get_integer("bytes"));
   if (m.bytes < 1) return corrupt("`bytes` must be above 0");
   m.licence = TRY(json.get_string("licence"));
   m.source = TRY(json.get_string("source"));
-  m.input = TRY(parse_input(json["input"]), "input");
+  if (m.task == kImageEmbedding) {
+    m.input = TRY(parse_input(json["input"]), "input");
+  } else if (m.task == kTextEmbedding) {
+    m.text = TRY(parse_text(json["input"], folder), "input");
+  } else {
+    return corrupt("`task` must be \"image-embedding\" or \"text-embedding\"");
+  }
   const Json& embedding = json["outputs"]["embedding"];
   m.embedding = TRY(embedding.get_string("name"), "outputs.embedding");
   m.dim = TRY(get_int(embedding, "dim", 1, kMaxDim), "outputs.embedding");
   return m;
+}
+
+Result<> check_sha256(const std::string& file, const std::string& expected) {
+  const std::string found = to_hex(TRY(sha256_file(file)));
+  if (found == expected) return {};
+  return corrupt(file + ": has SHA-256 " + found + ", its manifest says " + expected);
 }
 
 }  // namespace
@@ -107,12 +137,18 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
 std::string Manifest::digest() const {
   std::ostringstream all;
   all.precision(17);
-  all << sha256 << '|' << input.name << '|' << input.width << 'x' << input.height << '|'
-      << input.fit << '|' << input.resize << '|' << input.scale;
-  for (int c = 0; c < 3; ++c) all << '|' << input.mean[c] << '/' << input.std[c];
+  all << sha256;
+  if (task == kTextEmbedding) {
+    all << '|' << text.ids << '|' << text.mask << '|' << text.vocabulary_sha256 << '|'
+        << text.max_tokens;
+  } else {
+    all << '|' << input.name << '|' << input.width << 'x' << input.height << '|' << input.fit << '|'
+        << input.resize << '|' << input.scale;
+    for (int c = 0; c < 3; ++c) all << '|' << input.mean[c] << '/' << input.std[c];
+  }
   all << '|' << embedding << '|' << dim;
-  const std::string text = all.str();
-  return to_hex(mimeme::sha256(text.data(), text.size()));
+  const std::string joined = all.str();
+  return to_hex(mimeme::sha256(joined.data(), joined.size()));
 }
 
 Result<Manifest> read_manifest(const std::string& path) {
@@ -125,17 +161,25 @@ Result<Manifest> read_manifest(const std::string& path) {
 }
 
 Result<> verify(const Manifest& manifest) {
+  TRY(verify_quickly(manifest));
+  return check_sha256(manifest.file, manifest.sha256);
+}
+
+Result<> verify_quickly(const Manifest& manifest) {
   std::error_code error;
   const auto size = std::filesystem::file_size(manifest.file, error);
   if (error) return Error{ErrorCode::kNotFound, manifest.file + ": " + error.message()};
   if (static_cast<int64_t>(size) != manifest.bytes)
     return corrupt(manifest.file + ": has " + std::to_string(size) + " bytes, its manifest says " +
                    std::to_string(manifest.bytes));
-  const std::string found = to_hex(TRY(sha256_file(manifest.file)));
-  if (found != manifest.sha256)
-    return corrupt(manifest.file + ": has SHA-256 " + found + ", its manifest says " +
-                   manifest.sha256);
-  return {};
+  if (manifest.task != kTextEmbedding) return {};
+  return check_sha256(manifest.text.vocabulary, manifest.text.vocabulary_sha256);
+}
+
+Result<> expect_task(const Manifest& manifest, std::string_view task) {
+  if (manifest.task == task) return {};
+  return Error{ErrorCode::kUnsupported,
+               manifest.name + " is for " + manifest.task + ", not for " + std::string(task)};
 }
 
 }  // namespace mimeme

@@ -1,27 +1,32 @@
 // What the engine knows of a model: an ONNX file and a manifest.json beside it (docs/models.md
-// specifies the fields).
+// specifies the fields), and for a text model its vocabulary.
 #ifndef MIMEME_MODEL_MANIFEST_H_
 #define MIMEME_MODEL_MANIFEST_H_
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace mimeme {
 
+// What models are for.
+inline constexpr char kImageEmbedding[] = "image-embedding";
+inline constexpr char kTextEmbedding[] = "text-embedding";
+
 struct Manifest {
   std::string name;    // "inception-v3": letters, digits, '.', '_', '-'
-  std::string task;    // "image-embedding"
+  std::string task;    // kImageEmbedding or kTextEmbedding
   std::string file;    // absolute path of the ONNX file
   std::string sha256;  // of that file, hex, lower case
   int64_t bytes = 0;   // of that file
   std::string licence;
   std::string source;  // where the weights are from
 
-  // The input tensor: float32, N × 3 × height × width, RGB. A pixel p (0..255) of channel c is fed
-  // as (p × scale − mean[c]) / std[c].
+  // An image model's input tensor: float32, N × 3 × height × width, RGB. A pixel p (0..255) of
+  // channel c is fed as (p × scale − mean[c]) / std[c].
   struct Input {
     std::string name;
     int width = 0;
@@ -33,6 +38,15 @@ struct Manifest {
     std::array<double, 3> std{};
   } input;
 
+  // A text model's input tensors: int64, N × T. T tokens each, and 1 for a token, 0 for padding.
+  struct Text {
+    std::string ids;
+    std::string mask;
+    std::string vocabulary;         // absolute path
+    std::string vocabulary_sha256;  // of that file, hex, lower case
+    int max_tokens = 0;             // of a text; the rest is cut off
+  } text;
+
   // The output that is the embedding: float32, N × dim.
   std::string embedding;
   int dim = 0;
@@ -43,13 +57,19 @@ struct Manifest {
   std::string digest() const;
 };
 
-// Reads a manifest; its `file` is taken as lying in the manifest's own folder. kNotFound if it
+// Reads a manifest; its files are taken as lying in the manifest's own folder. kNotFound if it
 // cannot be opened; kCorrupt names the file and the field.
 Result<Manifest> read_manifest(const std::string& path);
 
-// Compares the ONNX file's size and SHA-256 with the manifest's. kNotFound; kCorrupt says which
+// Compares the files' sizes and SHA-256 with the manifest's. kNotFound; kCorrupt says which
 // differs.
 Result<> verify(const Manifest& manifest);
+
+// The same, but for the SHA-256 of the ONNX file, which costs a read of it all.
+Result<> verify_quickly(const Manifest& manifest);
+
+// kUnsupported, and says so, if the model is for something else.
+Result<> expect_task(const Manifest& manifest, std::string_view task);
 
 }  // namespace mimeme
 

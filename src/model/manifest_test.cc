@@ -40,9 +40,28 @@ constexpr char kGood[] = R"({
   "outputs": {"embedding": {"name": "features", "dim": 18}}
 })";
 
-// kGood with its one `from` replaced.
-std::string good_but(std::string_view from, std::string_view to) {
-  std::string text = kGood;
+constexpr char kGoodText[] = R"({
+  "format": 1,
+  "name": "wordy",
+  "task": "text-embedding",
+  "file": "wordy.onnx",
+  "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+  "bytes": 5,
+  "licence": "MIT",
+  "source": "made up",
+  "input": {
+    "tokenizer": "wordpiece-uncased",
+    "ids": "input_ids",
+    "mask": "attention_mask",
+    "vocabulary": "vocab.txt",
+    "vocabulary_sha256": "2CF24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+    "max_tokens": 256
+  },
+  "outputs": {"embedding": {"name": "embedding", "dim": 384}}
+})";
+
+// `text` with its one `from` replaced.
+std::string good_but(std::string_view from, std::string_view to, std::string text = kGood) {
   const size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
   return text.replace(at, from.size(), to);
@@ -96,6 +115,39 @@ TEST_F(ManifestTest, EveryFieldArrives) {
   EXPECT_EQ(m->input.std, (std::array<double, 3>{4, 5, 6}));
   EXPECT_EQ(m->embedding, "features");
   EXPECT_EQ(m->dim, 18);
+}
+
+TEST_F(ManifestTest, EveryFieldOfATextModelArrives) {
+  const auto m = read(kGoodText);
+  ASSERT_TRUE(m) << m.error().message;
+  EXPECT_EQ(m->task, kTextEmbedding);
+  EXPECT_EQ(m->file, folder_ / "wordy.onnx");
+  EXPECT_EQ(m->text.ids, "input_ids");
+  EXPECT_EQ(m->text.mask, "attention_mask");
+  EXPECT_EQ(m->text.vocabulary, folder_ / "vocab.txt");
+  EXPECT_EQ(m->text.vocabulary_sha256, kHelloSha256);
+  EXPECT_EQ(m->text.max_tokens, 256);
+  EXPECT_EQ(m->embedding, "embedding");
+  EXPECT_EQ(m->dim, 384);
+}
+
+TEST_F(ManifestTest, WhatIsWrongWithATextModelIsNamed) {
+  struct Case {
+    const char *from, *to, *complaint;
+  };
+  constexpr Case kCases[] = {
+      {R"("ids")", R"("idle")", "input: `ids` is missing"},
+      {R"("mask")", R"("masque")", "input: `mask` is missing"},
+      {R"("wordpiece-uncased")", R"("bpe")", "input: `tokenizer` must be \"wordpiece-uncased\""},
+      {R"("vocab.txt")", R"("../vocab.txt")", "input: `vocabulary` must be a plain file name"},
+      {R"("2CF24)", R"("CF24)", "input: `vocabulary_sha256` must be 64 hexadecimal digits"},
+      {R"("max_tokens": 256)", R"("max_tokens": 1)", "input: `max_tokens` must be 2..4096"},
+      {R"("text-embedding")", R"("image-embedding")", "input: `layout` is missing"},
+      {R"("text-embedding")", R"("poetry")",
+       "`task` must be \"image-embedding\" or \"text-embedding\""},
+  };
+  for (const Case& c : kCases)
+    EXPECT_EQ(complaint(good_but(c.from, c.to, kGoodText)), c.complaint) << c.to;
 }
 
 TEST_F(ManifestTest, AMissingFieldOrOneOfTheWrongTypeIsNamed) {
@@ -226,6 +278,27 @@ TEST_F(ManifestTest, DigestChangesWithAllThatDecidesTheVectors) {
   }
 }
 
+TEST_F(ManifestTest, DigestOfATextModelChangesWithAllThatDecidesTheVectors) {
+  const auto good = read(kGoodText);
+  ASSERT_TRUE(good);
+  const std::pair<const char*, std::function<void(Manifest&)>> kChanges[] = {
+      {"sha256", [](Manifest& m) { m.sha256[0] = '3'; }},
+      {"ids", [](Manifest& m) { m.text.ids = "other"; }},
+      {"mask", [](Manifest& m) { m.text.mask = "other"; }},
+      {"vocabulary", [](Manifest& m) { m.text.vocabulary_sha256[0] = '3'; }},
+      {"max_tokens", [](Manifest& m) { m.text.max_tokens = 128; }},
+      {"embedding", [](Manifest& m) { m.embedding = "pooled"; }},
+      {"dim", [](Manifest& m) { m.dim = 383; }},
+  };
+  std::vector<std::string> seen{good->digest()};
+  for (const auto& [what, change] : kChanges) {
+    Manifest changed = *good;
+    change(changed);
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), changed.digest()), 0) << what;
+    seen.push_back(changed.digest());
+  }
+}
+
 TEST_F(ManifestTest, DigestStaysWithAllElse) {
   const auto good = read(kGood);
   ASSERT_TRUE(good);
@@ -263,6 +336,26 @@ TEST_F(ManifestTest, VerifyComparesSizeAndChecksum) {
   const auto [code, message] = verdict();
   EXPECT_EQ(code, ErrorCode::kCorrupt);
   EXPECT_NE(message.find(std::string("its manifest says ") + kHelloSha256), std::string::npos);
+}
+
+TEST_F(ManifestTest, VerifyComparesTheVocabularyToo) {
+  const auto manifest = read(kGoodText);
+  ASSERT_TRUE(manifest);
+  write("wordy.onnx", "hello");
+  const auto missing = verify(*manifest);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  write("vocab.txt", "hello");
+  EXPECT_TRUE(verify(*manifest));
+  write("vocab.txt", "jello");
+  const auto other = verify(*manifest);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(other.error().message.find(manifest->text.vocabulary), std::string::npos);
+  write("vocab.txt", "hello");
+  write("wordy.onnx", "jello");
+  EXPECT_TRUE(verify_quickly(*manifest));
+  EXPECT_FALSE(verify(*manifest));
 }
 
 }  // namespace

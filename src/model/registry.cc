@@ -44,11 +44,14 @@ Registry::Listing Registry::list() const {
   return listing;
 }
 
-Result<Manifest> Registry::find(const std::string& name) const {
+Result<Manifest> Registry::find(const std::string& name, std::string_view task) const {
   const Listing listing = list();
   std::string names;
   for (const Manifest& manifest : listing.models) {
-    if (manifest.name == name) return manifest;
+    if (manifest.name == name) {
+      if (!task.empty()) TRY(expect_task(manifest, task));
+      return manifest;
+    }
     names += (names.empty() ? "" : ", ") + manifest.name;
   }
   std::string looked_in, broken;

@@ -5,6 +5,7 @@
 #define MIMEME_MODEL_REGISTRY_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -24,8 +25,9 @@ class Registry {
   };
   Listing list() const;
 
-  // kNotFound names the models there are.
-  Result<Manifest> find(const std::string& name) const;
+  // kNotFound names the models there are; kUnsupported if it is not for the `task`, where one is
+  // given.
+  Result<Manifest> find(const std::string& name, std::string_view task = {}) const;
 
   // Copies an ONNX file, checksum verified, and its manifest into the user's folder, under the
   // manifest's name and `file`. kCorrupt if the checksum differs; kInvalidArgument if the name is

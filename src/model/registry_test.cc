@@ -95,6 +95,15 @@ TEST_F(RegistryTest, FindGivesTheModelOrNamesThoseThereAre) {
   EXPECT_NE(missing.error().message.find("there are: a, b "), std::string::npos);
 }
 
+TEST_F(RegistryTest, FindRefusesAModelForAnotherTask) {
+  put_model(built_in() / "a", "a", "A");
+  EXPECT_TRUE(registry().find("a", kImageEmbedding));
+  const auto found = registry().find("a", kTextEmbedding);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(found.error().message, "a is for image-embedding, not for text-embedding");
+}
+
 TEST_F(RegistryTest, TheUsersModelHidesTheBuiltInOneOfItsName) {
   put_model(built_in() / "a", "a", "built in");
   put_model(user() / "a", "a", "the user's");

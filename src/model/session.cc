@@ -2,6 +2,8 @@
 
 #include <onnxruntime_cxx_api.h>
 
+#include <algorithm>
+#include <cassert>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -28,17 +30,72 @@ Error internal(const std::string& message) {
   return {ErrorCode::kInternal, "ONNX Runtime: " + message};
 }
 
+Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
+
+std::string to_text(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t n : shape)
+    text += (text.empty() ? "" : "×") + (n < 0 ? "N" : std::to_string(n));
+  return text.empty() ? "of no known shape" : text;
+}
+
+TensorInfo describe(const Ort::AllocatedStringPtr& name, const Ort::TypeInfo& type) {
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) return {.name = name.get()};
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  const auto element = tensor.GetElementType();
+  return {.name = name.get(),
+          .type = element == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT   ? ElementType::kFloat32
+                  : element == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 ? ElementType::kInt64
+                                                                   : ElementType::kOther,
+          .shape = tensor.GetShape()};
+}
+
+// Whether `all` holds `wanted`, with no size fixed that it wants to vary.
+Result<> check(const std::vector<TensorInfo>& all, const TensorInfo& wanted) {
+  const auto has = std::find_if(all.begin(), all.end(),
+                                [&](const TensorInfo& info) { return info.name == wanted.name; });
+  if (has == all.end()) return unsupported("the graph has no `" + wanted.name + "`");
+  if (has->type != wanted.type)
+    return unsupported("`" + wanted.name + "` is not " +
+                       (wanted.type == ElementType::kInt64 ? "int64" : "float32"));
+  if (!std::equal(has->shape.begin(), has->shape.end(), wanted.shape.begin(), wanted.shape.end(),
+                  [](int64_t a, int64_t b) { return a == -1 || a == b; }))
+    return unsupported("`" + wanted.name + "` is " + to_text(has->shape) + ", its manifest needs " +
+                       to_text(wanted.shape));
+  return {};
+}
+
+Result<> check(const Ort::Session& session, const Signature& signature) {
+  const Ort::AllocatorWithDefaultOptions allocator;
+  std::vector<TensorInfo> inputs, outputs;
+  for (size_t i = 0; i < session.GetInputCount(); ++i)
+    inputs.push_back(
+        describe(session.GetInputNameAllocated(i, allocator), session.GetInputTypeInfo(i)));
+  for (size_t i = 0; i < session.GetOutputCount(); ++i)
+    outputs.push_back(
+        describe(session.GetOutputNameAllocated(i, allocator), session.GetOutputTypeInfo(i)));
+  std::string names;
+  for (const TensorInfo& input : signature.inputs) {
+    TRY(check(inputs, input));
+    names += (names.empty() ? "`" : ", `") + input.name + "`";
+  }
+  if (inputs.size() > signature.inputs.size())
+    return unsupported("the graph has other inputs besides " + names);
+  return check(outputs, signature.output);
+}
+
 }  // namespace
 
 struct Session::State {
-  Ort::Session session{nullptr};
-  std::vector<Io> inputs, outputs;
+  Signature signature;
+  Ort::Session session;
 };
 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() = default;
 
-Result<std::unique_ptr<Session>> Session::open(const std::string& path, int threads) {
+Result<std::unique_ptr<Session>> Session::open(const std::string& path, Signature signature,
+                                               int threads) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     return Error{ErrorCode::kNotFound, path + ": no such file"};
@@ -48,45 +105,37 @@ Result<std::unique_ptr<Session>> Session::open(const std::string& path, int thre
     const int all = static_cast<int>(std::thread::hardware_concurrency());
     options.SetIntraOpNumThreads(threads > 0 ? threads : all);
     options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-    auto state = std::make_unique<State>();
-    state->session = Ort::Session(environment(), path.c_str(), options);
-
-    const Ort::AllocatorWithDefaultOptions allocator;
-    const Ort::Session& session = state->session;
-    const auto describe = [](const Ort::AllocatedStringPtr& name, const Ort::TypeInfo& type) {
-      if (type.GetONNXType() != ONNX_TYPE_TENSOR) return Io{name.get(), {}, false};
-      const auto tensor = type.GetTensorTypeAndShapeInfo();
-      return Io{name.get(), tensor.GetShape(),
-                tensor.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
-    };
-    for (size_t i = 0; i < session.GetInputCount(); ++i)
-      state->inputs.push_back(
-          describe(session.GetInputNameAllocated(i, allocator), session.GetInputTypeInfo(i)));
-    for (size_t i = 0; i < session.GetOutputCount(); ++i)
-      state->outputs.push_back(
-          describe(session.GetOutputNameAllocated(i, allocator), session.GetOutputTypeInfo(i)));
-    return std::unique_ptr<Session>(new Session(std::move(state)));
+    Ort::Session session(environment(), path.c_str(), options);
+    TRY(check(session, signature), path);
+    return std::unique_ptr<Session>(
+        new Session(std::make_unique<State>(std::move(signature), std::move(session))));
   } catch (const Ort::Exception& e) {
     return Error{ErrorCode::kCorrupt, path + ": not a model that can be run: " + e.what()};
   }
 }
 
-const std::vector<Session::Io>& Session::inputs() const { return state_->inputs; }
-const std::vector<Session::Io>& Session::outputs() const { return state_->outputs; }
-
-Result<> Session::run(const Io& input, const TensorView& in, const Io& output,
-                      const TensorView& out) const {
+Result<> Session::run(const std::vector<TensorView>& inputs, const TensorView& output) const {
+  assert(inputs.size() == state_->signature.inputs.size());
   try {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     const auto wrap = [&](const TensorView& view) {
-      return Ort::Value::CreateTensor<float>(memory, view.data.data(), view.data.size(),
-                                             view.shape.data(), view.shape.size());
+      return std::visit(
+          [&](const auto& data) {
+            return Ort::Value::CreateTensor(memory, data.data(), data.size(), view.shape.data(),
+                                            view.shape.size());
+          },
+          view.data);
     };
-    const Ort::Value in_value = wrap(in);
-    Ort::Value out_value = wrap(out);
-    const char* in_name = input.name.c_str();
-    const char* out_name = output.name.c_str();
-    state_->session.Run(Ort::RunOptions(), &in_name, &in_value, 1, &out_name, &out_value, 1);
+    std::vector<const char*> names;
+    std::vector<Ort::Value> values;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      names.push_back(state_->signature.inputs[i].name.c_str());
+      values.push_back(wrap(inputs[i]));
+    }
+    const char* out_name = state_->signature.output.name.c_str();
+    Ort::Value out_value = wrap(output);
+    state_->session.Run(Ort::RunOptions(), names.data(), values.data(), values.size(), &out_name,
+                        &out_value, 1);
     return {};
   } catch (const Ort::Exception& e) {
     return internal(e.what());

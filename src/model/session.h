@@ -6,37 +6,45 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
 
 namespace mimeme {
 
-// A float32 tensor that belongs to somebody else.
+enum class ElementType { kFloat32, kInt64, kOther };
+
+// An input or output of a graph.
+struct TensorInfo {
+  std::string name;
+  ElementType type = ElementType::kOther;
+  std::vector<int64_t> shape;  // -1: any
+};
+
+// A tensor that belongs to somebody else.
 struct TensorView {
-  std::span<float> data;
+  std::variant<std::span<float>, std::span<int64_t>> data;
   std::vector<int64_t> shape;
+};
+
+// What a caller feeds and reads. A graph with further outputs will do.
+struct Signature {
+  std::vector<TensorInfo> inputs;
+  TensorInfo output;
 };
 
 class Session {
  public:
-  struct Io {
-    std::string name;
-    std::vector<int64_t> shape;  // -1: any
-    bool is_float32 = false;
-  };
-
-  // kNotFound; kCorrupt if it is not an ONNX graph that this build can run.
-  static Result<std::unique_ptr<Session>> open(const std::string& path, int threads);
+  // kNotFound; kCorrupt if it is not an ONNX graph that this build can run; kUnsupported, saying
+  // how, if it does not fit the signature.
+  static Result<std::unique_ptr<Session>> open(const std::string& path, Signature signature,
+                                               int threads);
   ~Session();
 
-  const std::vector<Io>& inputs() const;
-  const std::vector<Io>& outputs() const;
-
-  // Runs one input to one output; the output is written where `output.data` lies. Thread-safe,
-  // without a lock.
-  Result<> run(const Io& input, const TensorView& in, const Io& output,
-               const TensorView& out) const;
+  // Takes the inputs in the signature's order; the output is written where `output.data` lies.
+  // Thread-safe, without a lock.
+  Result<> run(const std::vector<TensorView>& inputs, const TensorView& output) const;
 
  private:
   struct State;

@@ -17,11 +17,15 @@ function make_resnet(depth) {
 }
 const first = file => json(library, 0, 'similar', file, '--limit', '1').hits[0];
 
-test('the built-in model is listed, described and verified', () => {
-  const [built_in] = json(library, 0, 'models', 'list');
-  assert.deepEqual([built_in.name, built_in.task, built_in.dim], ['inception-v3', 'image-embedding', 2048]);
+test('the built-in models are listed, described and verified', () => {
+  assert.deepEqual(json(library, 0, 'models', 'list').map(m => [m.name, m.task, m.input, m.dim]), [
+    ['inception-v3', 'image-embedding', '299×299 stretch', 2048],
+    ['minilm-l6-v2', 'text-embedding', '256 tokens', 384],
+  ]);
+  assert.match(mimeme(library, 'models', 'list').stdout, /minilm-l6-v2 +text-embedding +256 tokens +384/);
   assert.match(mimeme(library, 'models', 'show', 'inception-v3').stdout, /licence +MIT/);
-  assert.deepEqual(json(library, 0, 'models', 'verify').map(m => m.ok), [true]);
+  assert.match(mimeme(library, 'models', 'show', 'minilm-l6-v2').stdout, /input +`input_ids` and `attention_mask`, up to 256 tokens/);
+  assert.deepEqual(json(library, 0, 'models', 'verify').map(m => m.ok), [true, true]);
   const unknown = mimeme(library, 'models', 'show', 'nonesuch');
   assert.equal(unknown.code, 4);
   assert.match(unknown.stderr, /there are: inception-v3/);
@@ -43,6 +47,16 @@ for (const [depth, dim] of [['18', 512], ['50', 2048]])
     assert.equal(json(library, 0, 'models', 'use', name).embedded, 0, 'again does nothing');
     assert.equal(json(library, 0, 'check').clean, true);
   });
+
+test('a text model is not taken for an image model', () => {
+  const { file } = json(library, 0, 'models', 'list').find(m => m.name === 'minilm-l6-v2');
+  for (const attempt of [['use', 'minilm-l6-v2'], ['add', file, '--manifest', path.join(path.dirname(file), 'manifest.json')]]) {
+    const { code, stderr } = mimeme(library, 'models', ...attempt);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /minilm-l6-v2 is for text-embedding, not for image-embedding/);
+  }
+  assert.equal(json(library, 0, 'status').model, 'resnet50-random');
+});
 
 test('a model whose weights changed is refused until it is chosen anew', () => {
   const folder = path.join(root, 'data', 'mimeme-models', 'resnet50-random');
