@@ -67,7 +67,7 @@ Result<> Connection::make_tokenizers() {
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v2(handle_, "SELECT fts5(?)", -1, &statement, nullptr) != SQLITE_OK)
     return error();
-  sqlite3_bind_pointer(statement, 1, &api, "fts5_api_ptr", nullptr);
+  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
   sqlite3_step(statement);
   sqlite3_finalize(statement);
   if (api == nullptr) return error();

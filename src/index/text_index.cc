@@ -20,8 +20,8 @@ constexpr int64_t kVersion = 1;
 
 // docs/format.md says what these are.
 constexpr std::string_view kSchema[] = {
-    "CREATE TABLE state (seq INTEGER NOT NULL, docs INTEGER NOT NULL)",
-    "INSERT INTO state VALUES (0, 0)",
+    "CREATE TABLE state (seq INTEGER NOT NULL, docs INTEGER NOT NULL, unmerged INTEGER NOT NULL)",
+    "INSERT INTO state VALUES (0, 0, 0)",
     "CREATE TABLE docs (id INTEGER PRIMARY KEY, ocr TEXT, description TEXT, category TEXT, name "
     "TEXT)",
     "CREATE VIRTUAL TABLE texts USING fts5 (ocr, description, category, name, content = '', "
@@ -103,8 +103,18 @@ Result<int64_t> forget(Connection& db, ImageId id) {
   return 1;
 }
 
-Result<> commit(Connection& db, Transaction& transaction, int64_t more_docs, int64_t seq) {
-  TRY(db.run("UPDATE state SET docs = docs + ?, seq = ?", {more_docs, seq}));
+// FTS5 keeps what each transaction writes in a part of its own, and merges them by and by. One part
+// is twice as fast to search, so from time to time they are merged at once; doing that after
+// changes of half the documents costs no more than a few writes of the whole.
+Result<> commit(Connection& db, Transaction& transaction, int64_t more_docs, int64_t changes,
+                int64_t seq) {
+  TRY(db.run("UPDATE state SET docs = docs + ?, unmerged = unmerged + ?, seq = ?",
+             {more_docs, changes, seq}));
+  if (TRY(integer_of(db, "SELECT unmerged * 2 > docs FROM state")) != 0) {
+    TRY(db.run("INSERT INTO texts (texts) VALUES ('optimize')"));
+    TRY(db.run("INSERT INTO parts (parts) VALUES ('optimize')"));
+    TRY(db.run("UPDATE state SET unmerged = 0"));
+  }
   return transaction.commit();
 }
 
@@ -190,7 +200,7 @@ Result<> TextIndex::upsert(std::span<const TextDocument> documents, int64_t seq)
                 {doc.id, doc.ocr, doc.description, doc.category, doc.name}));
     TRY(change_words(*db, doc, Change::kAdd));
   }
-  return commit(*db, transaction, more, seq);
+  return commit(*db, transaction, more, static_cast<int64_t>(documents.size()), seq);
 }
 
 Result<> TextIndex::remove(std::span<const ImageId> ids, int64_t seq) {
@@ -199,7 +209,7 @@ Result<> TextIndex::remove(std::span<const ImageId> ids, int64_t seq) {
   auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
   int64_t gone = 0;
   for (const ImageId id : ids) gone += TRY(forget(*db, id));
-  return commit(*db, transaction, -gone, seq);
+  return commit(*db, transaction, -gone, gone, seq);
 }
 
 Result<std::vector<TextHit>> TextIndex::search(const TextQuery& query,

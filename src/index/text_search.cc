@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <unordered_set>
+#include <utility>
 
 #include "index/spelling.h"
 #include "index/text_match.h"
@@ -17,8 +20,9 @@ using sqlite::Token;
 constexpr size_t kMaxWords = 16;  // more than anybody remembers; keeps the work bounded
 constexpr int kMaxJoined = 4;     // words that text recognition may have run together
 constexpr size_t kMinPrefix = 3, kMinFuzzy = 4;  // letters; shorter ones would be in every word
-constexpr int64_t kMaxAlternatives = 16;         // of a kind for a word: the commonest
-constexpr int64_t kMaxRanked = 4000;  // documents that FTS5 computes BM25 for: about 8 ms
+constexpr int64_t kMaxAlternatives = 12;         // of a kind for a word: the commonest
+constexpr int64_t kMaxTornDocs = 2000;  // a half of a torn word that is in more would cost too much
+constexpr int64_t kMaxRanked = 4000;    // documents that FTS5 computes BM25 for: some ms
 
 // A string of FTS5's query language: its words, one after the other. Nothing in it is syntax.
 std::string quoted(std::string_view words) {
@@ -120,6 +124,7 @@ class Search {
     const size_t letters = letter_starts(form).size() - 1;
     if (letters > kMaxFuzzyLetters) return {};
 
+    for (const auto& found : TRY(by_form(form))) offer(found, MatchKind::kConfused);
     if (letters >= kMinPrefix)
       for (const auto& found : TRY(vocabulary("SELECT word, stem, docs FROM words WHERE word >= ?1 "
                                               "AND word < ?1 || '\xF4\x8F\xBF\xBF' "
@@ -127,7 +132,6 @@ class Search {
                                               text)))
         offer(found, MatchKind::kPrefix);
 
-    for (const auto& found : TRY(by_form(form))) offer(found, MatchKind::kConfused);
     if (is_one && letters + 1 >= kMinFuzzy) {
       TRY(find_typos(form, offer));
       // "prnit" is no "pmit".
@@ -140,7 +144,7 @@ class Search {
       const auto left = TRY(by_form(form.substr(0, starts[i])));
       if (left.empty()) continue;
       const auto right = TRY(by_form(form.substr(starts[i])));
-      if (right.empty()) continue;
+      if (right.empty() || std::max(left[0].docs, right[0].docs) > kMaxTornDocs) continue;
       offer({.word = left[0].word + ' ' + right[0].word,
              .stem = left[0].stem + ' ' + right[0].stem,
              .docs = 0},
@@ -191,14 +195,16 @@ class Search {
   // From the best documents to those that have but one of the words, until there are enough.
   Result<> find_candidates() {
     std::vector<std::string> exact, any;
-    for (const Token& word : words_) exact.push_back(quoted(word.word));
+    for (int i = 0; i < static_cast<int>(words_.size());) {
+      int last = i + 1;
+      for (const auto& phrase : pattern_.phrases)
+        if (phrase.first == i) last = phrase.second;
+      exact.push_back(quoted(words_from(i, last)));
+      i = last;
+    }
     for (const auto& group : groups_) any.push_back("(" + joined(group, " OR ") + ")");
 
-    if (words_.size() > 1) {
-      std::string phrase;
-      for (const Token& word : words_) phrase += word.word + ' ';
-      TRY(add_newest(quoted(phrase)));
-    }
+    if (words_.size() > 1) TRY(add_newest(quoted(words_from(0, static_cast<int>(words_.size())))));
     TRY(add_ranked(joined(exact, " AND ")));
     TRY(add_newest(joined(any, " AND ")));
     if (!pattern_.phrases.empty()) {
@@ -208,16 +214,23 @@ class Search {
       return add_newest(joined(wanted, " AND "));
     }
     std::vector<std::string> pairs;
-    for (size_t i = 0; i + 1 < any.size(); ++i)
-      pairs.push_back("(" + any[i] + " AND " + any[i + 1] + ")");
+    for (size_t i = 0; i + 1 < exact.size(); ++i)
+      pairs.push_back("(" + exact[i] + " AND " + exact[i + 1] + ")");
     if (pairs.size() > 1) TRY(add_newest(joined(pairs, " OR ")));
     std::vector<size_t> rarest(any.size());
-    for (size_t i = 0; i < rarest.size(); ++i) rarest[i] = i;
-    std::stable_sort(rarest.begin(), rarest.end(),
-                     [&](size_t a, size_t b) { return pattern_.idf[a] > pattern_.idf[b]; });
+    std::iota(rarest.begin(), rarest.end(), size_t{0});
+    std::sort(rarest.begin(), rarest.end(), [&](size_t a, size_t b) {
+      return std::pair(-pattern_.idf[a], a) < std::pair(-pattern_.idf[b], b);
+    });
     if (any.size() > 1)
       for (const size_t i : rarest) TRY(add_newest(any[i]));
     return {};
+  }
+
+  std::string words_from(int first, int last) const {
+    return joined(std::span(pattern_.words)
+                      .subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)),
+                  " ");
   }
 
   Result<> add_newest(const std::string& expression) {
