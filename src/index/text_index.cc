@@ -33,6 +33,8 @@ constexpr std::string_view kSchema[] = {
     "CREATE TABLE forms (form TEXT NOT NULL, word INTEGER NOT NULL, PRIMARY KEY (form, word)) "
     "WITHOUT ROWID",
     "CREATE VIRTUAL TABLE parts USING fts5 (canonical, content = '', tokenize = 'trigram')",
+    "INSERT INTO texts (texts, rank) VALUES ('automerge', 2)",
+    "INSERT INTO parts (parts, rank) VALUES ('automerge', 2)",
     "PRAGMA application_id = 1835625829",
     "PRAGMA user_version = 1",
 };
