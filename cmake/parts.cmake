@@ -10,6 +10,7 @@ find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.13)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)
 add_library(LAPACKE::LAPACKE ALIAS PkgConfig::LAPACKE_PC)
 

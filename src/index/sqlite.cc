@@ -1,0 +1,182 @@
+#include "index/sqlite.h"
+
+#include <sqlite3.h>
+
+namespace mimeme::sqlite {
+
+int64_t Row::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string Row::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  if (text == nullptr) return {};
+  return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+// One of FTS5's tokenizers, with its settings.
+struct Connection::Tokenizer {
+  fts5_tokenizer methods{};
+  Fts5Tokenizer* instance = nullptr;
+
+  Tokenizer() = default;
+  ~Tokenizer() {
+    if (instance != nullptr) methods.xDelete(instance);
+  }
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
+
+  using OnToken = int (*)(void* context, int flags, const char* token, int size, int begin,
+                          int end);
+  int run(std::string_view text, void* context, OnToken on_token) const {
+    return methods.xTokenize(instance, context, FTS5_TOKENIZE_DOCUMENT, text.data(),
+                             static_cast<int>(text.size()), on_token);
+  }
+};
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
+  std::unique_ptr<Connection> connection(new Connection(path));
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0);
+  if (sqlite3_open_v2(path.c_str(), &connection->handle_, flags, nullptr) != SQLITE_OK)
+    return connection->error();
+  // A file that somebody prepared must not make this program do anything.
+  sqlite3_db_config(connection->handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(connection->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_busy_timeout(connection->handle_, 5000);
+  const auto wanted = [](sqlite3_context* context, int, sqlite3_value** values) {
+    const auto& filter = static_cast<Connection*>(sqlite3_user_data(context))->filter_;
+    sqlite3_result_int(context, !filter || filter(sqlite3_value_int64(values[0])) ? 1 : 0);
+  };
+  if (sqlite3_create_function_v2(connection->handle_, "wanted", 1, SQLITE_UTF8, connection.get(),
+                                 wanted, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return connection->error();
+  TRY(connection->make_tokenizers());
+  return connection;
+}
+
+Connection::Connection(std::string path) : path_(std::move(path)) {}
+
+Connection::~Connection() {
+  fold_.reset();
+  stem_.reset();
+  for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  sqlite3_close(handle_);
+}
+
+Result<> Connection::make_tokenizers() {
+  fts5_api* api = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(handle_, "SELECT fts5(?)", -1, &statement, nullptr) != SQLITE_OK)
+    return error();
+  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
+  sqlite3_step(statement);
+  sqlite3_finalize(statement);
+  if (api == nullptr) return error();
+
+  const auto make = [&](const char* name, std::initializer_list<const char*> words) {
+    auto tokenizer = std::make_unique<Tokenizer>();
+    std::vector<const char*> settings(words);
+    void* context = nullptr;
+    if (api->xFindTokenizer(api, name, &context, &tokenizer->methods) != SQLITE_OK ||
+        tokenizer->methods.xCreate(context, settings.data(), static_cast<int>(settings.size()),
+                                   &tokenizer->instance) != SQLITE_OK)
+      tokenizer.reset();
+    return tokenizer;
+  };
+  fold_ = make("unicode61", {"remove_diacritics", "2"});
+  stem_ = make("porter", {"unicode61", "remove_diacritics", "2"});
+  if (!fold_ || !stem_) return Error{ErrorCode::kInternal, "SQLite lacks FTS5's tokenizers"};
+  return {};
+}
+
+Result<> Connection::run(std::string_view sql, std::initializer_list<Value> values,
+                         const OnRow& on_row) {
+  sqlite3_stmt*& statement = statements_[std::string(sql)];
+  if (statement == nullptr &&
+      sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+    return error();
+  int at = 0;
+  for (const Value& value : values) {
+    ++at;
+    if (const auto* integer = std::get_if<int64_t>(&value))
+      sqlite3_bind_int64(statement, at, *integer);
+    else if (const auto* real = std::get_if<double>(&value))
+      sqlite3_bind_double(statement, at, *real);
+    else if (const auto* text = std::get_if<std::string_view>(&value))
+      sqlite3_bind_text64(statement, at, text->data() == nullptr ? "" : text->data(), text->size(),
+                          SQLITE_STATIC, SQLITE_UTF8);
+  }
+  int code = sqlite3_step(statement);
+  for (; code == SQLITE_ROW; code = sqlite3_step(statement))
+    if (on_row) on_row(Row(statement));
+  Result<> result;
+  if (code != SQLITE_DONE) result = error();
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  return result;
+}
+
+int64_t Connection::changes() const { return sqlite3_changes64(handle_); }
+int64_t Connection::last_id() const { return sqlite3_last_insert_rowid(handle_); }
+
+Result<std::vector<Token>> Connection::tokenize(std::string_view text) {
+  std::vector<Token> tokens;
+  const auto fold = [](void* context, int, const char* word, int size, int begin, int end) {
+    static_cast<std::vector<Token>*>(context)->push_back({.word = {word, static_cast<size_t>(size)},
+                                                          .stem = {},
+                                                          .begin = static_cast<size_t>(begin),
+                                                          .end = static_cast<size_t>(end)});
+    return SQLITE_OK;
+  };
+  // The same words in the same order.
+  const auto stem = [](void* context, int, const char* word, int size, int, int) {
+    (*static_cast<std::vector<Token>::iterator*>(context))++->stem.assign(
+        word, static_cast<size_t>(size));
+    return SQLITE_OK;
+  };
+  if (fold_->run(text, &tokens, fold) != SQLITE_OK)
+    return Error{ErrorCode::kInternal, "FTS5 cannot read a text"};
+  auto next = tokens.begin();
+  if (stem_->run(text, &next, stem) != SQLITE_OK)
+    return Error{ErrorCode::kInternal, "FTS5 cannot read a text"};
+  return tokens;
+}
+
+Error Connection::error() const {
+  const int code = handle_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(handle_);
+  const std::string message =
+      path_ + ": " + (handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_));
+  switch (code & 0xFF) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return {ErrorCode::kCorrupt, message};
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {ErrorCode::kBusy, message};
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+      return {ErrorCode::kIo, message};
+    default:
+      return {ErrorCode::kInternal, message};
+  }
+}
+
+Result<Transaction> Transaction::begin(Connection& connection, std::string_view sql) {
+  TRY(connection.run(sql));
+  return Transaction(&connection);
+}
+
+Transaction::~Transaction() {
+  if (connection_ != nullptr) (void)connection_->run("ROLLBACK");
+}
+
+Result<> Transaction::commit() {
+  TRY(connection_->run("COMMIT"));
+  connection_ = nullptr;
+  return {};
+}
+
+}  // namespace mimeme::sqlite

@@ -1,0 +1,119 @@
+// Full-text search over what is written in, known of and named after each image. Derived data: the
+// file can always be made again from the catalog. SQLite FTS5; docs/format.md has the layout.
+//
+// What a word of the query finds, best first (docs/decisions/0005): the same word or another form
+// of it (Porter stems); words that begin with it (from 3 letters); words that look the same to text
+// recognition (0/O, 1/l/I, 5/S, 8/B, rn/m, vv/w), also run together or torn apart; words with one
+// wrong letter (from 4 letters); words that contain it (from 4 letters). Accents and case do not
+// matter.
+//
+// Threads: every method may be called from any thread. Searches run beside one another and beside a
+// writer, and see the state of the last committed change; writers take turns. One process writes at
+// a time (the library's lock sees to it). Errors: kCorrupt (make the file anew), kIo, kBusy,
+// kInternal.
+#ifndef MIMEME_INDEX_TEXT_INDEX_H_
+#define MIMEME_INDEX_TEXT_INDEX_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "core/query.h"
+#include "core/types.h"
+
+namespace mimeme {
+
+namespace sqlite {
+class Connection;
+}
+
+enum class TextField { kOcr, kDescription, kCategory, kName };
+inline constexpr size_t kTextFields = 4;
+
+// Of each field the first 16 KiB are searched.
+struct TextDocument {
+  ImageId id = 0;
+  std::string ocr, description, category;
+  std::string name;  // the file's, without folder and extension
+  bool operator==(const TextDocument&) const = default;
+};
+
+enum class MatchKind { kExact, kPrefix, kConfused, kTypo, kPart };
+inline constexpr size_t kMatchKinds = 5;
+
+// A place in a document that the query found.
+struct TextMatch {
+  TextField field = TextField::kOcr;
+  size_t begin = 0, end = 0;  // bytes of the field
+  MatchKind kind = MatchKind::kExact;
+  bool operator==(const TextMatch&) const = default;
+};
+
+struct TextHit {
+  ImageId id = 0;
+  float score = 0;                 // 0..1; from 0.5 on the document has every word of the query
+  std::vector<TextMatch> matches;  // by field, then place
+};
+
+struct TextSearchOptions {
+  int limit = 20;
+  std::array<double, kTextFields> weights = {1, 0.8, 1.2, 0.6};  // of the fields
+  // Which images may be hits; empty means all. Must be quick and not call back.
+  std::function<bool(ImageId)> filter;
+};
+
+class TextIndex {
+ public:
+  // An empty index that shows change 0, in place of whatever lay there.
+  static Result<std::unique_ptr<TextIndex>> create(const std::string& path);
+  // kNotFound; kCorrupt for anything else than an index of this version.
+  static Result<std::unique_ptr<TextIndex>> open(const std::string& path);
+  ~TextIndex();
+
+  // The last change of the catalog that the index shows.
+  Result<int64_t> seq() const;
+  Result<int64_t> count() const;
+  // The document as it was given, or none. For `check`.
+  Result<std::optional<TextDocument>> row(ImageId id) const;
+
+  // Each all or nothing, together with the new seq. A document whose id is there replaces it;
+  // unknown ids are passed over.
+  Result<> upsert(std::span<const TextDocument> documents, int64_t seq);
+  Result<> remove(std::span<const ImageId> ids, int64_t seq);
+
+  // Best first, equal ones by id: documents with every word before those with some; then by BM25
+  // over the fields, how well the words match, and how many stand one after the other. Documents
+  // without a phrase of the query, or with something it excludes, are none. The query's filters are
+  // the caller's. Of a query the first 16 words count; without a word to find, it finds nothing.
+  // Bounded work: of thousands of equally good documents, the newest are looked at.
+  Result<std::vector<TextHit>> search(const TextQuery& query,
+                                      const TextSearchOptions& options = {}) const;
+
+ private:
+  using Connections = std::vector<std::unique_ptr<sqlite::Connection>>;
+  struct Return {
+    const TextIndex* index = nullptr;
+    void operator()(sqlite::Connection* connection) const;
+  };
+  using Lease = std::unique_ptr<sqlite::Connection, Return>;  // goes back to the pool when it dies
+
+  explicit TextIndex(std::string path);
+  Result<Lease> lease() const;
+  Result<int64_t> integer(std::string_view sql) const;
+
+  const std::string path_;
+  Mutex write_mu_;  // one change at a time
+  mutable Mutex mu_;
+  mutable Connections idle_ GUARDED_BY(mu_);
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_INDEX_TEXT_INDEX_H_
