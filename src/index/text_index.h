@@ -59,7 +59,7 @@ struct TextMatch {
 struct TextHit {
   ImageId id = 0;
   float score = 0;                 // 0..1; from 0.5 on the document has every word of the query
-  std::vector<TextMatch> matches;  // by field, then place
+  std::vector<TextMatch> matches;  // by field, then place; none overlap
 };
 
 struct TextSearchOptions {

@@ -189,6 +189,18 @@ TEST_F(TextIndexTest, MatchesSayWhereInTheTextAsItWasGiven) {
   EXPECT_EQ(hits[0].matches[1], (TextMatch{TextField::kName, 0, 5, MatchKind::kExact}));
 }
 
+TEST_F(TextIndexTest, MatchesDoNotOverlap) {
+  const auto index = make({{.id = 1, .ocr = "tab le tables table"}});
+  const auto hits = find(*index, "tab table");
+  ASSERT_EQ(hits.size(), 1U);
+  EXPECT_EQ(hits[0].matches,
+            (std::vector<TextMatch>{{TextField::kOcr, 0, 3, MatchKind::kExact},
+                                    {TextField::kOcr, 7, 13, MatchKind::kExact},
+                                    {TextField::kOcr, 14, 19, MatchKind::kExact}}));
+  EXPECT_EQ(find(*make({{.id = 1, .ocr = "tab le"}}), "tab table")[0].matches,
+            (std::vector<TextMatch>{{TextField::kOcr, 0, 6, MatchKind::kExact}}));
+}
+
 TEST_F(TextIndexTest, NoTextIsSyntax) {
   const auto index = make({{.id = 1, .ocr = "a OR b near col not and"}});
   for (const std::string_view query :

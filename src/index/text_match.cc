@@ -128,17 +128,21 @@ std::optional<TextHit> match(const TextPattern& pattern,
     for (const Occurrence& one : found[f].found()) {
       const auto* const from = best.data() + one.what.first;
       const auto* const to = best.data() + one.what.last;
-      if (std::none_of(from, to, [&](double q) { return q <= one.quality; })) continue;
+      if (one.what.kind != MatchKind::kExact &&
+          std::none_of(from, to, [&](double q) { return q <= one.quality; }))
+        continue;
       const TextMatch place{.field = static_cast<TextField>(f),
                             .begin = fields[f][one.begin].begin,
                             .end = fields[f][one.end - 1].end,
                             .kind = one.what.kind};
-      if (!hit.matches.empty() && hit.matches.back().field == place.field &&
-          hit.matches.back().end >= place.end) {
-        hit.matches.back().kind = std::min(hit.matches.back().kind, place.kind);
+      if (hit.matches.empty() || hit.matches.back().field != place.field ||
+          hit.matches.back().end <= place.begin) {
+        hit.matches.push_back(place);
         continue;
       }
-      hit.matches.push_back(place);
+      TextMatch& last = hit.matches.back();  // the same word, or one of two that it is torn into
+      last.end = std::max(last.end, place.end);
+      last.kind = std::min(last.kind, place.kind);
     }
   return hit;
 }
