@@ -87,6 +87,7 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   m.name = TRY(json.get_string("name"));
   if (!is_plain(m.name)) return corrupt("`name` may hold letters, digits, '.', '_' and '-' only");
   m.task = TRY(json.get_string("task"));
+  if (m.task == "ocr") return Error{ErrorCode::kUnsupported, m.name + " reads words"};
   const std::string file = TRY(json.get_string("file"));
   if (!is_plain(file)) return corrupt("`file` must be a plain file name");
   m.file = folder / file;

@@ -44,7 +44,7 @@ struct Manifest {
 };
 
 // Reads a manifest; its `file` is taken as lying in the manifest's own folder. kNotFound if it
-// cannot be opened; kCorrupt names the file and the field.
+// cannot be opened; kCorrupt names the file and the field; kUnsupported: it is one of ocr.h's.
 Result<Manifest> read_manifest(const std::string& path);
 
 // Compares the ONNX file's size and SHA-256 with the manifest's. kNotFound; kCorrupt says which
