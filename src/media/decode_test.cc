@@ -334,7 +334,7 @@ TEST_F(Decode, BringsAPictureInsideALimitAndKeepsItsShape) {
     ASSERT_TRUE(decoded) << decoded.error().message;
     EXPECT_EQ(decoded->width, c.expected_width) << c.width << "×" << c.height;
     EXPECT_EQ(decoded->height, c.expected_height) << c.width << "×" << c.height;
-    ASSERT_EQ(decoded->rgb.size(), static_cast<size_t>(3 * decoded->width * decoded->height));
+    ASSERT_EQ(std::ssize(decoded->rgb), 3 * decoded->width * decoded->height);
     EXPECT_EQ(colour_at(*decoded, decoded->width, decoded->width - 1, decoded->height - 1,
                         {10, 200, 90}, 1),
               "");

@@ -86,7 +86,7 @@ std::vector<Point> convex_hull(std::vector<Point> points) {
   std::sort(points.begin(), points.end(), before);
   std::vector<Point> hull;
   // One half from left to right, the other back: each point removes those it makes concave.
-  const auto chain = [&](auto begin, auto end) {
+  const auto chain = [&](const auto& begin, const auto& end) {
     const size_t fixed = hull.size();
     for (auto p = begin; p != end; ++p) {
       while (hull.size() >= fixed + 2 &&
@@ -128,7 +128,9 @@ std::vector<uint8_t> cut_out(const PictureView& picture, const Box& box, int wid
   const Point across = direction(box.angle) * (box.width / static_cast<float>(width));
   const Point down = right_normal(direction(box.angle)) * (box.height / static_cast<float>(height));
   // One sample for about each pixel of the picture that a pixel of ours covers.
-  const auto count = [](float step) { return std::clamp(static_cast<int>(step + 0.5F), 1, 8); };
+  const auto count = [](float step) {
+    return std::clamp(static_cast<int>(std::lround(step)), 1, 8);
+  };
   const int columns = count(box.width / static_cast<float>(width));
   const int rows = count(box.height / static_cast<float>(height));
   const float share = 1.0F / static_cast<float>(columns * rows);
@@ -147,7 +149,7 @@ std::vector<uint8_t> cut_out(const PictureView& picture, const Box& box, int wid
           add_sample(picture, corner + across * inside(x, i, columns) + down * inside(y, j, rows),
                      sum);
         }
-      for (const float s : sum) out.push_back(static_cast<uint8_t>(s * share + 0.5F));
+      for (const float s : sum) out.push_back(static_cast<uint8_t>(std::lround(s * share)));
     }
   return out;
 }
