@@ -15,11 +15,12 @@ namespace {
 Json to_json(const ImageText& text) {
   Json::Array lines, paths;
   for (const TextLine& line : text.lines) {
-    Json::Array box;
-    for (const float v : line.box) box.emplace_back(static_cast<double>(v));
+    Json::Array corners;
+    for (const auto& [x, y] : line.corners)
+      corners.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
     lines.push_back(Json::Object{{"text", line.text},
                                  {"confidence", static_cast<double>(line.confidence)},
-                                 {"box", std::move(box)}});
+                                 {"corners", std::move(corners)}});
   }
   for (const std::string& path : text.paths) paths.emplace_back(to_utf8(path));
   return Json::Object{{"id", text.id},

@@ -28,12 +28,20 @@ struct ImageInfo {
 // IEEE 754 binary16 bits, the form in which raw embeddings are kept (relative error 2^-11).
 using Half = uint16_t;
 
+// In pixels of a picture: x to the right, y down, 0,0 the outer corner of its first pixel.
+struct Point {
+  float x = 0;
+  float y = 0;
+};
+
+// Clockwise, from the top left corner of what it bounds, as that is read.
+using Quad = std::array<Point, 4>;
+
 // A line of text that was read in a picture.
 struct TextLine {
-  std::string text;            // UTF-8
-  float confidence = 0;        // 0..1
-  std::array<float, 8> box{};  // x, y of four corners, clockwise from the text's own top left;
-                               // pixels of the picture as displayed
+  std::string text;      // UTF-8
+  float confidence = 0;  // 0..1
+  Quad corners;
 };
 
 struct Hit {

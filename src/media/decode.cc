@@ -247,23 +247,32 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
   int width = target.width, height = target.height;  // before the cut
   const bool lies_on_its_side = vips_image_get_orientation_swap(image.get());
   if (lies_on_its_side) std::swap(across, down);
-  Decoded decoded{.info = {std::string(*format), across, down, frames}, .rgb = {}};
+  Decoded decoded{.info = {std::string(*format), across, down, frames},
+                  .width = target.width,
+                  .height = target.height};
   if (target.fit == Fit::kCrop) {
     const auto scaled = [&, shorter = std::min(across, down)](int64_t side) {
       return static_cast<int>(std::min<int64_t>(side * target.resize / shorter, kMaxScaledSide));
     };
     width = scaled(across);
     height = scaled(down);
+  } else if (target.fit == Fit::kInside) {
+    const double scale = std::min({1.0, 1.0 * width / across, 1.0 * height / down});
+    const auto scaled = [&](int side) {
+      return std::max(static_cast<int>(std::lrint(side * scale)), 1);
+    };
+    decoded.width = width = scaled(across);
+    decoded.height = height = scaled(down);
   }
   // lrint rounds halves to even, as Python does.
-  const auto left = static_cast<int>(std::lrint((width - target.width) / 2.0));
-  const auto top = static_cast<int>(std::lrint((height - target.height) / 2.0));
+  const auto left = static_cast<int>(std::lrint((width - decoded.width) / 2.0));
+  const auto top = static_cast<int>(std::lrint((height - decoded.height) / 2.0));
   const double factor = std::min(1.0 * across / width, 1.0 * down / height);
   if (lies_on_its_side) std::swap(width, height);
 
   image = open_shrunk(bytes, *format, std::move(image), factor);
   if (!image || !render(image, width, height) || !step(image, vips_autorot) ||
-      !step(image, vips_crop, left, top, target.width, target.height))
+      !step(image, vips_crop, left, top, decoded.width, decoded.height))
     return damaged(bytes, *format);
   size_t size = 0;
   const std::unique_ptr<void, void (*)(void*)> pixels(

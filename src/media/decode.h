@@ -28,6 +28,7 @@ enum class Fit {
   kStretch,  // to width × height, whatever its shape
   kCrop,     // shorter side to `resize`, then the middle width × height (torchvision's evaluation
              // transform)
+  kInside,   // made smaller until it is no larger than width × height; keeps its shape
 };
 
 struct Target {
@@ -39,7 +40,9 @@ struct Target {
 
 struct Decoded {
   ImageInfo info;            // of the original
-  std::vector<uint8_t> rgb;  // target.height × target.width × 3, row-major, 8-bit sRGB
+  std::vector<uint8_t> rgb;  // height × width × 3, row-major, 8-bit sRGB
+  int width = 0;             // the target's; with kInside, at most that
+  int height = 0;
 };
 
 // Starts libvips and blocks every loader it marks untrusted (SVG, PDF, ImageMagick…). Idempotent;

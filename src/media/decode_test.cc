@@ -323,6 +323,34 @@ TEST_F(Decode, GivesExactlyTheSizeAskedForWhateverTheShape) {
     }
 }
 
+TEST_F(Decode, BringsAPictureInsideALimitAndKeepsItsShape) {
+  const struct {
+    int width, height, expected_width, expected_height;
+  } cases[] = {{200, 100, 80, 40}, {100, 200, 30, 60}, {80, 60, 80, 60}, {7, 3, 7, 3},
+               {1, 1, 1, 1},       {1000, 1, 80, 1},   {1, 900, 1, 60}};
+  for (const auto& c : cases) {
+    const auto decoded = decode(save(bars(c.width, c.height, {{10, 200, 90}}), ".png"),
+                                {.width = 80, .height = 60, .fit = Fit::kInside}, {});
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ(decoded->width, c.expected_width) << c.width << "×" << c.height;
+    EXPECT_EQ(decoded->height, c.expected_height) << c.width << "×" << c.height;
+    ASSERT_EQ(std::ssize(decoded->rgb), 3 * decoded->width * decoded->height);
+    EXPECT_EQ(colour_at(*decoded, decoded->width, decoded->width - 1, decoded->height - 1,
+                        {10, 200, 90}, 1),
+              "");
+  }
+}
+
+TEST_F(Decode, TheLimitIsForThePictureAsExifTurnsIt) {
+  const Image lying = bars(200, 100, {kRed});
+  vips_image_set_int(lying.get(), VIPS_META_ORIENTATION, 6);
+  const auto decoded =
+      decode(save(lying, ".jpg"), {.width = 50, .height = 50, .fit = Fit::kInside}, {});
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->width, 25);
+  EXPECT_EQ(decoded->height, 50);
+}
+
 TEST_F(Decode, SquashesANeedleInsteadOfMakingItMillionsOfPixelsLong) {
   const auto decoded = decode(save(bars(1, 60'000, {kRed}), ".png"),
                               {.width = 224, .height = 224, .fit = Fit::kCrop, .resize = 256}, {});

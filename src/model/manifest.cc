@@ -107,6 +107,7 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   m.name = TRY(json.get_string("name"));
   if (!is_plain(m.name)) return corrupt("`name` may hold letters, digits, '.', '_' and '-' only");
   m.task = TRY(json.get_string("task"));
+  if (m.task == "ocr") return Error{ErrorCode::kUnsupported, m.name + " reads words"};
   m.file = TRY(get_file(json, "file", folder));
   m.sha256 = TRY(get_sha256(json, "sha256"));
   m.bytes = TRY(json.get_integer("bytes"));

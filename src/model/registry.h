@@ -18,7 +18,7 @@ class Registry {
   explicit Registry(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
   // By name. A folder that is not there holds nothing; a manifest that cannot be read is in
-  // `broken`.
+  // `broken`; ocr.h's are left out.
   struct Listing {
     std::vector<Manifest> models;
     std::vector<Error> broken;

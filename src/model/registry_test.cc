@@ -130,6 +130,14 @@ TEST_F(RegistryTest, ABrokenManifestIsReportedAndHidesNothing) {
   EXPECT_NE(listing.broken[0].message.find(user() / "a" / "manifest.json"), std::string::npos);
 }
 
+TEST_F(RegistryTest, WhatReadsWordsIsNeitherListedNorBroken) {
+  put_model(built_in() / "a", "a", "A");
+  write(built_in() / "b" / "manifest.json", R"({"format": 1, "name": "b", "task": "ocr"})");
+  const auto listing = registry().list();
+  EXPECT_EQ(names(listing), Names{"a"});
+  EXPECT_TRUE(listing.broken.empty());
+}
+
 TEST_F(RegistryTest, AddCopiesBothFilesUnderTheManifestsNames) {
   put_model(given(), "mine", "weights");
   fs::rename(given() / "model.onnx", given() / "download(1).bin");

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -41,7 +43,9 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
       "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + "ORDER BY image_id, n",
       [](ImageText& text, sql::Rows& rows) {
         TextLine line{.text = rows.text(1), .confidence = rows.real(2)};
-        std::ranges::copy(rows.floats(3), line.box.begin());
+        const auto box = rows.floats(3);
+        for (size_t i = 0; i < line.corners.size(); ++i)
+          line.corners[i] = {.x = box[2 * i], .y = box[2 * i + 1]};
         text.lines.push_back(std::move(line));
       }));
   TRY(each("SELECT image_id, text FROM descriptions" + of_ids + "ORDER BY described_by",
@@ -152,7 +156,10 @@ Result<> Catalog::put_readings(const std::string& reader, std::span<const Readin
     for (const auto& [id, reading] : known) {
       int64_t n = 0;
       for (const TextLine& line : reading->lines) {
-        lines.integer(id).integer(n++).text(line.text).real(line.confidence).floats(line.box);
+        std::array<float, 8> box;
+        for (size_t i = 0; i < line.corners.size(); ++i)
+          std::tie(box[2 * i], box[2 * i + 1]) = std::tie(line.corners[i].x, line.corners[i].y);
+        lines.integer(id).integer(n++).text(line.text).real(line.confidence).floats(box);
         TRY(lines.end_row());
       }
     }

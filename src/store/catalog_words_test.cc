@@ -41,7 +41,8 @@ TEST_F(WordsTest, EveryImageHasAtLeastItsFilesNames) {
 TEST_F(WordsTest, WhatIsReadIsKeptLineByLine) {
   const auto catalog = fill();
   EXPECT_EQ(must(catalog->count_images_unread("r1")), 3);
-  const TextLine line{.text = "ONE does", .confidence = 0.5F, .box = {1, 2, 3, 4, 5, 6, 7, 8}};
+  const TextLine line{
+      .text = "ONE does", .confidence = 0.5F, .corners = {{{1, 2}, {3, 4}, {5, 6}, {7, 8}}}};
   must(catalog->put_readings(
       "r1",
       std::vector<Catalog::Reading>{{1, {line, {.text = "not simply"}}}, {2, {}}, {77, {line}}}));
@@ -53,7 +54,10 @@ TEST_F(WordsTest, WhatIsReadIsKeptLineByLine) {
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0].text, line.text);
   EXPECT_EQ(lines[0].confidence, line.confidence);
-  EXPECT_EQ(lines[0].box, line.box);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(lines[0].corners[i].x, line.corners[i].x);
+    EXPECT_EQ(lines[0].corners[i].y, line.corners[i].y);
+  }
   EXPECT_EQ(lines[1].text, "not simply");
   EXPECT_TRUE(text(*catalog, 2).lines.empty());
 

@@ -1,0 +1,158 @@
+#include "model/ocr.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "model/geometry.h"
+#include "model/text_detection.h"
+#include "model/text_network.h"
+#include "model/text_recognition.h"
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+// The longest side at which lines are looked for: the picture's own where it is between these.
+// Below, small pictures lose words (twice their size is the most that helps); above, it is slower
+// and finds no more (docs/decisions has the figures).
+constexpr float kMinSide = 640, kMaxSide = 960, kMaxEnlargement = 2;
+
+// A line that would be longer is squashed. In memory that is 10 MB of probabilities.
+constexpr float kMaxLineWidth = 3200;
+
+constexpr float kTall = 1.5F;  // times its width: a line that may lie on its side
+
+int round_to_multiple(float value, int of) {
+  return std::max(static_cast<int>(std::lround(value / static_cast<float>(of))), 1) * of;
+}
+
+// A narrow and tall box holds one letter, or a line that reads downwards or upwards.
+std::vector<Box> ways_to_read(const Box& box) {
+  if (box.height < kTall * box.width) return {box};
+  Box down = box, up = box;
+  std::swap(down.width, down.height);
+  std::swap(up.width, up.height);
+  down.angle += static_cast<float>(M_PI_2);
+  up.angle -= static_cast<float>(M_PI_2);
+  return {box, down, up};
+}
+
+struct Detection {
+  TextNetwork network;
+  int multiple = 0;  // of which both sides must be
+};
+
+struct Recognition {
+  TextNetwork network;
+  int height = 0;    // of a line
+  int multiple = 0;  // of which its width must be: so wide is a step of the output
+  std::vector<std::string> alphabet;
+};
+
+class PpOcr : public Ocr {
+ public:
+  PpOcr(Detection detection, Recognition recognition)
+      : detection_(std::move(detection)), recognition_(std::move(recognition)) {}
+
+  Result<std::vector<TextLine>> read(std::span<const uint8_t> rgb, int width,
+                                     int height) const override {
+    const PictureView picture{rgb, width, height};
+    std::vector<TextLine> lines;
+    for (const Box& box : TRY(find(picture), "finding text")) {
+      TextLine surest;
+      for (const Box& way : ways_to_read(box)) {
+        Reading reading = TRY(read_line(picture, way), "reading text");
+        if (reading.confidence > surest.confidence)
+          surest = {std::move(reading.text), reading.confidence, corners(way)};
+      }
+      if (!surest.text.empty()) lines.push_back(std::move(surest));
+    }
+    return lines;
+  }
+
+ private:
+  Result<std::vector<Box>> find(const PictureView& picture) const {
+    const auto width = static_cast<float>(picture.width);
+    const auto height = static_cast<float>(picture.height);
+    const float longest = std::max(width, height);
+    const float scale =
+        std::min(std::clamp(longest, kMinSide, kMaxSide) / longest, kMaxEnlargement);
+    const int wide = round_to_multiple(width * scale, detection_.multiple);
+    const int high = round_to_multiple(height * scale, detection_.multiple);
+    const Box whole{.centre = {width / 2, height / 2}, .width = width, .height = height};
+    const auto map = TRY(detection_.network.run(cut_out(picture, whole, wide, high), high, wide,
+                                                {1, 1, high, wide}));
+    std::vector<Box> lines = find_lines(map, wide, high);
+    // Rounding has made the two scales differ by little, so an angle stays what it is.
+    const float across = width / static_cast<float>(wide), down = height / static_cast<float>(high);
+    for (Box& line : lines) {
+      const float cosine = std::cos(line.angle), sine = std::sin(line.angle);
+      line.centre = {line.centre.x * across, line.centre.y * down};
+      line.width *= std::hypot(cosine * across, sine * down);
+      line.height *= std::hypot(sine * across, cosine * down);
+    }
+    return in_reading_order(std::move(lines));
+  }
+
+  Result<Reading> read_line(const PictureView& picture, const Box& line) const {
+    const auto& [network, height, multiple, alphabet] = recognition_;
+    const float scale = static_cast<float>(height) / line.height;
+    const int width = round_to_multiple(std::min(line.width * scale, kMaxLineWidth), multiple);
+    const auto signs = static_cast<int64_t>(alphabet.size() + 2);  // with blank and space
+    return decode_ctc(TRY(network.run(cut_out(picture, line, width, height), height, width,
+                                      {1, width / multiple, signs})),
+                      alphabet);
+  }
+
+  const Detection detection_;
+  const Recognition recognition_;
+};
+
+Result<int> get_pixels(const Json& json, std::string_view key) {
+  const int64_t value = TRY(json.get_integer(key));
+  if (value >= 1 && value <= 256) return static_cast<int>(value);
+  return Error{ErrorCode::kCorrupt, "`" + std::string(key) + "` must be 1..256"};
+}
+
+Result<std::vector<std::string>> read_alphabet(const Json& json, const fs::path& folder) {
+  const fs::path path = folder / TRY(json.get_string("file"));
+  std::ifstream in(path);
+  if (!in) return Error{ErrorCode::kNotFound, path.string() + ": cannot be opened"};
+  std::vector<std::string> signs;
+  for (std::string line; std::getline(in, line);) signs.push_back(line);
+  return signs;
+}
+
+Result<std::unique_ptr<Ocr>> open(const Json& json, const fs::path& folder, int threads) {
+  if (TRY(json.get_integer("format")) != 1 || TRY(json.get_string("task")) != "ocr")
+    return Error{ErrorCode::kUnsupported, "not a format 1 manifest for ocr"};
+  const Json &find = json["detection"], &read = json["recognition"];
+  Detection detection{.network = TRY(TextNetwork::open(find, folder, threads), "detection"),
+                      .multiple = TRY(get_pixels(find["input"], "multiple"), "detection.input")};
+  Recognition recognition{
+      .network = TRY(TextNetwork::open(read, folder, threads), "recognition"),
+      .height = TRY(get_pixels(read["input"], "height"), "recognition.input"),
+      .multiple = TRY(get_pixels(read["input"], "multiple"), "recognition.input"),
+      .alphabet = TRY(read_alphabet(json["keys"], folder), "keys")};
+  if (recognition.network.output_shape().back() !=
+      static_cast<int64_t>(recognition.alphabet.size() + 2))
+    return Error{ErrorCode::kUnsupported, "recognition: the graph and `keys` differ in signs"};
+  return std::unique_ptr<Ocr>(new PpOcr(std::move(detection), std::move(recognition)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Ocr>> open_ocr(const std::string& manifest_path, int threads) {
+  std::ifstream in(manifest_path, std::ios::binary);
+  if (!in) return Error{ErrorCode::kNotFound, manifest_path + ": cannot be opened"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  const Json json = TRY(Json::parse(text.str()), manifest_path);
+  return TRY(open(json, fs::absolute(manifest_path).parent_path(), threads), manifest_path);
+}
+
+}  // namespace mimeme

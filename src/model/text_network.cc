@@ -1,0 +1,65 @@
+#include "model/text_network.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace mimeme {
+namespace {
+
+Result<Session::Io> pick(const std::vector<Session::Io>& all, const Json& json) {
+  const std::string name = TRY(json.get_string("name"));
+  const auto io =
+      std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.name == name; });
+  if (io != all.end() && io->is_float32 && !io->shape.empty()) return *io;
+  return Error{ErrorCode::kUnsupported, "the graph has no float32 tensor `" + name + "`"};
+}
+
+}  // namespace
+
+Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::path& folder,
+                                      int threads) {
+  const std::string path = folder / TRY(json.get_string("file"));
+  const int64_t bytes = TRY(json.get_integer("bytes"));
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && std::cmp_not_equal(size, bytes))
+    return Error{ErrorCode::kCorrupt, path + ": has " + std::to_string(size) +
+                                          " bytes, its manifest says " + std::to_string(bytes)};
+  TextNetwork network;
+  network.session_ = TRY(Session::open(path, threads));
+  const Json& input = json["input"];
+  network.input_ = TRY(pick(network.session_->inputs(), input), path);
+  network.output_ = TRY(pick(network.session_->outputs(), json["output"]), path);
+
+  const std::string colour = TRY(input.get_string("colour"));
+  const double scale = TRY(input.get_number("scale"));
+  const std::vector<double> mean = TRY(input.get_numbers("mean"));
+  const std::vector<double> std = TRY(input.get_numbers("std"));
+  if ((colour != "RGB" && colour != "BGR") || mean.size() != 3 || std.size() != 3)
+    return Error{ErrorCode::kCorrupt, "`colour` must be RGB or BGR, `mean` and `std` 3 numbers"};
+  for (size_t c = 0; c < 3; ++c) {
+    Plane& plane = network.planes_[c];
+    plane.byte = colour == "BGR" ? 2 - c : c;
+    for (size_t p = 0; p < 256; ++p)
+      plane.values[p] = static_cast<float>((static_cast<double>(p) * scale - mean[c]) / std[c]);
+  }
+  return network;
+}
+
+Result<std::vector<float>> TextNetwork::run(std::span<const uint8_t> rgb, int height, int width,
+                                            const std::vector<int64_t>& shape) const {
+  const auto area = static_cast<size_t>(height) * static_cast<size_t>(width);
+  assert(rgb.size() == 3 * area);
+  std::vector<float> in(3 * area);
+  float* to = in.data();
+  for (const Plane& plane : planes_)
+    for (size_t p = 0; p < area; ++p) *to++ = plane.values[rgb[3 * p + plane.byte]];
+  size_t size = 1;
+  for (const int64_t n : shape) size *= static_cast<size_t>(n);
+  std::vector<float> out(size);
+  TRY(session_->run(input_, {in, {1, 3, height, width}}, output_, {out, shape}));
+  return out;
+}
+
+}  // namespace mimeme

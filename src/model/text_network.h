@@ -1,0 +1,49 @@
+// A network that sees pictures of any size, as the OCR manifest describes one. Internal to model/.
+#ifndef MIMEME_MODEL_TEXT_NETWORK_H_
+#define MIMEME_MODEL_TEXT_NETWORK_H_
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/session.h"
+
+namespace mimeme {
+
+class TextNetwork {
+ public:
+  // `json` has file, bytes, input and output (docs/models.md); the file lies in `folder`.
+  // kNotFound; kCorrupt if a field or the size is not right; kUnsupported if the graph has no such
+  // input or output.
+  static Result<TextNetwork> open(const Json& json, const std::filesystem::path& folder,
+                                  int threads);
+
+  // As the graph has it; -1: any.
+  const std::vector<int64_t>& output_shape() const { return output_.shape; }
+
+  // rgb: height × width × 3 bytes, row-major. Returns the output, whose shape must be `shape`.
+  // Thread-safe, without a lock. kInternal.
+  Result<std::vector<float>> run(std::span<const uint8_t> rgb, int height, int width,
+                                 const std::vector<int64_t>& shape) const;
+
+ private:
+  TextNetwork() = default;
+  std::unique_ptr<Session> session_;
+  Session::Io input_, output_;
+  // A plane of the input for each colour: which byte of a pixel it is, and each byte's value.
+  struct Plane {
+    size_t byte = 0;
+    std::array<float, 256> values{};
+  };
+  std::array<Plane, 3> planes_;
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_MODEL_TEXT_NETWORK_H_
