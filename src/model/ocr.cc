@@ -131,16 +131,23 @@ Result<std::unique_ptr<Ocr>> open(const Json& json, const fs::path& folder, int 
   if (TRY(json.get_integer("format")) != 1 || TRY(json.get_string("task")) != "ocr")
     return Error{ErrorCode::kUnsupported, "not a format 1 manifest for ocr"};
   const Json &find = json["detection"], &read = json["recognition"];
-  Detection detection{.network = TRY(TextNetwork::open(find, folder, threads), "detection"),
-                      .multiple = TRY(get_pixels(find["input"], "multiple"), "detection.input")};
+  Detection detection{
+      .network =
+          TRY(TextNetwork::open(find, folder, {.input = {-1, 3, -1, -1}, .output = {-1, 1, -1, -1}},
+                                threads),
+              "detection"),
+      .multiple = TRY(get_pixels(find["input"], "multiple"), "detection.input")};
+  const int height = TRY(get_pixels(read["input"], "height"), "recognition.input");
+  std::vector<std::string> alphabet = TRY(read_alphabet(json["keys"], folder), "keys");
+  const auto signs = static_cast<int64_t>(alphabet.size() + 2);  // and blank, and space
   Recognition recognition{
-      .network = TRY(TextNetwork::open(read, folder, threads), "recognition"),
-      .height = TRY(get_pixels(read["input"], "height"), "recognition.input"),
+      .network =
+          TRY(TextNetwork::open(read, folder,
+                                {.input = {-1, 3, height, -1}, .output = {-1, -1, signs}}, threads),
+              "recognition"),
+      .height = height,
       .multiple = TRY(get_pixels(read["input"], "multiple"), "recognition.input"),
-      .alphabet = TRY(read_alphabet(json["keys"], folder), "keys")};
-  if (recognition.network.output_shape().back() !=
-      static_cast<int64_t>(recognition.alphabet.size() + 2))
-    return Error{ErrorCode::kUnsupported, "recognition: the graph and `keys` differ in signs"};
+      .alphabet = std::move(alphabet)};
   return std::unique_ptr<Ocr>(new PpOcr(std::move(detection), std::move(recognition)));
 }
 

@@ -1,24 +1,11 @@
 #include "model/text_network.h"
 
-#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace mimeme {
-namespace {
-
-Result<Session::Io> pick(const std::vector<Session::Io>& all, const Json& json) {
-  const std::string name = TRY(json.get_string("name"));
-  const auto io =
-      std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.name == name; });
-  if (io != all.end() && io->is_float32 && !io->shape.empty()) return *io;
-  return Error{ErrorCode::kUnsupported, "the graph has no float32 tensor `" + name + "`"};
-}
-
-}  // namespace
-
 Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::path& folder,
-                                      int threads) {
+                                      const Shapes& shapes, int threads) {
   const std::string path = folder / TRY(json.get_string("file"));
   const int64_t bytes = TRY(json.get_integer("bytes"));
   std::error_code error;
@@ -27,10 +14,12 @@ Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::p
     return Error{ErrorCode::kCorrupt, path + ": has " + std::to_string(size) +
                                           " bytes, its manifest says " + std::to_string(bytes)};
   TextNetwork network;
-  network.session_ = TRY(Session::open(path, threads));
   const Json& input = json["input"];
-  network.input_ = TRY(pick(network.session_->inputs(), input), path);
-  network.output_ = TRY(pick(network.session_->outputs(), json["output"]), path);
+  network.session_ = TRY(Session::open(
+      path,
+      {.inputs = {{TRY(input.get_string("name")), ElementType::kFloat32, shapes.input}},
+       .output = {TRY(json["output"].get_string("name")), ElementType::kFloat32, shapes.output}},
+      threads));
 
   const std::string colour = TRY(input.get_string("colour"));
   const double scale = TRY(input.get_number("scale"));
@@ -58,7 +47,7 @@ Result<std::vector<float>> TextNetwork::run(std::span<const uint8_t> rgb, int he
   size_t size = 1;
   for (const int64_t n : shape) size *= static_cast<size_t>(n);
   std::vector<float> out(size);
-  TRY(session_->run(input_, {in, {1, 3, height, width}}, output_, {out, shape}));
+  TRY(session_->run({{in, {1, 3, height, width}}}, {out, shape}));
   return out;
 }
 

@@ -18,14 +18,15 @@ namespace mimeme {
 
 class TextNetwork {
  public:
+  // Of the input and the output; -1: must vary.
+  struct Shapes {
+    std::vector<int64_t> input, output;
+  };
   // `json` has file, bytes, input and output (docs/models.md); the file lies in `folder`.
   // kNotFound; kCorrupt if a field or the size is not right; kUnsupported if the graph has no such
   // input or output.
   static Result<TextNetwork> open(const Json& json, const std::filesystem::path& folder,
-                                  int threads);
-
-  // As the graph has it; -1: any.
-  const std::vector<int64_t>& output_shape() const { return output_.shape; }
+                                  const Shapes& shapes, int threads);
 
   // rgb: height × width × 3 bytes, row-major. Returns the output, whose shape must be `shape`.
   // Thread-safe, without a lock. kInternal.
@@ -35,7 +36,6 @@ class TextNetwork {
  private:
   TextNetwork() = default;
   std::unique_ptr<Session> session_;
-  Session::Io input_, output_;
   // A plane of the input for each colour: which byte of a pixel it is, and each byte's value.
   struct Plane {
     size_t byte = 0;
