@@ -91,9 +91,9 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
     for (const SimilarHit& hit : hits) {
       rows.push_back({fmt::format("{:.3f}", hit.similarity), std::to_string(hit.image.id),
                       size_text(hit.image.info),
-                      hit.image.paths.empty() ? "" : printable(hit.image.paths.front())});
+                      hit.image.paths.empty() ? "" : hit.image.paths.front()});
       for (size_t i = 1; i < hit.image.paths.size(); ++i)
-        rows.push_back({"", "", "", printable(hit.image.paths[i])});
+        rows.push_back({"", "", "", hit.image.paths[i]});
     }
     print_table(rows);
   }
@@ -182,7 +182,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
   }
 
   std::vector<std::vector<std::string>> rows{
-      {"library", printable(context.library) + " (" + human_bytes(catalog_bytes) + ")"},
+      {"library", context.library + " (" + human_bytes(catalog_bytes) + ")"},
       {"images",
        fmt::format("{} ({} of originals)", human_count(counts.images), human_bytes(counts.bytes))},
       {"files", human_count(counts.files)},
@@ -208,8 +208,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
     rows.push_back(
         {"searchable", fmt::format("{} (exact, {})", count_of(searchable->index->size(), "image"),
                                    searchable->index->isa())});
-  for (size_t i = 0; i < roots.size(); ++i)
-    rows.push_back({i == 0 ? "folders" : "", printable(roots[i])});
+  for (size_t i = 0; i < roots.size(); ++i) rows.push_back({i == 0 ? "folders" : "", roots[i]});
   print_table(rows);
   for (const FailedFile& file : failed)
     fmt::print("failed: {}: {}\n", printable(file.path), printable(file.error));

@@ -44,12 +44,11 @@ Result<ExitCode> print_text(const Context& context, Library& library, ImageId id
     return kExitDone;
   }
   std::vector<std::vector<std::string>> rows{{"image", std::to_string(text.id)}};
-  for (const std::string& path : text.paths) rows.push_back({"file", printable(path)});
-  rows.push_back({"category", text.category.empty() ? "none" : printable(text.category)});
-  if (!text.suggested_category.empty())
-    rows.push_back({"suggested", printable(text.suggested_category)});
-  rows.push_back({"description", text.description.empty() ? "none" : printable(text.description)});
-  for (const TextLine& line : text.lines) rows.push_back({"reads", printable(line.text)});
+  for (const std::string& path : text.paths) rows.push_back({"file", path});
+  rows.push_back({"category", text.category.empty() ? "none" : text.category});
+  if (!text.suggested_category.empty()) rows.push_back({"suggested", text.suggested_category});
+  rows.push_back({"description", text.description.empty() ? "none" : text.description});
+  for (const TextLine& line : text.lines) rows.push_back({"reads", line.text});
   print_table(rows);
   return kExitDone;
 }
@@ -164,8 +163,8 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
   }
   std::vector<std::vector<std::string>> rows{{"id", "suggested category", "file"}};
   for (const ImageText& text : waiting)
-    rows.push_back({std::to_string(text.id), printable(text.suggested_category),
-                    text.paths.empty() ? "" : printable(text.paths.front())});
+    rows.push_back({std::to_string(text.id), text.suggested_category,
+                    text.paths.empty() ? "" : text.paths.front()});
   print_table(rows);
   return kExitDone;
 }

@@ -262,10 +262,11 @@ Result<> Library::publish() {
   index->remove(removals.ids);
   int64_t changed = static_cast<int64_t>(removals.ids.size());
   const int64_t newest = std::max(stamp.seq, removals.seq);
-  const int64_t total = TRY(catalog_->counts()).vectors;
+  int64_t total = 0;  // counted only if there is anything to add: most opens find nothing
   for (;;) {
     const FloatRows page = TRY(catalog_->vectors_since(stamp.seq, kPage));
     if (page.ids.empty()) break;
+    if (total == 0) total = TRY(catalog_->counts()).vectors;
     index->add(page.ids, page.rows);
     stamp.seq = page.seq;
     changed += static_cast<int64_t>(page.ids.size());
