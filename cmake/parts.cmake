@@ -7,12 +7,17 @@ find_package(OpenSSL REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(CURL 7.85 REQUIRED)
 find_package(fmt REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.13)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)
 add_library(LAPACKE::LAPACKE ALIAS PkgConfig::LAPACKE_PC)
+# Its headers alone: the library that Debian builds of them throws.
+find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
+add_library(tomlplusplus::header_only INTERFACE IMPORTED GLOBAL)
+target_include_directories(tomlplusplus::header_only INTERFACE ${TOMLPLUSPLUS_INCLUDE})
 
 # mimeme_part(<target> LIBRARY <name> HEADER <file>): an imported library from the system's paths, else from .parts/.
 function(mimeme_part target)

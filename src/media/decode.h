@@ -1,4 +1,4 @@
-// Untrusted bytes → pixels. The only place that knows libvips.
+// Untrusted bytes → pixels, by libvips.
 //
 // All functions are thread-safe after init_media(). libvips runs single-threaded here (the
 // pipeline's own threads give the parallelism) and caches nothing.
