@@ -25,6 +25,7 @@ enum class ErrorCode {
   kCorrupt,          // bytes that do not decode, a checksum that differs
   kTooLarge,         // over a limit in bytes, pixels or frames
   kBusy,             // another process holds the library
+  kUnavailable,      // a service does not answer: the same may work later
   kConflict,         // a newer library version, another model
   kCancelled,        // Ctrl-C
   kIo,               // the disk or the operating system said no

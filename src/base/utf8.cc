@@ -31,19 +31,29 @@ void append_utf8(std::string& out, uint32_t c) {
   out += static_cast<char>(0x80 | (c & 0x3F));
 }
 
-}  // namespace
-
-std::string to_utf8(std::string_view bytes) {
+// append(out, byte) stands in for each byte that is not part of valid UTF-8.
+template <typename Append>
+std::string replace_invalid(std::string_view bytes, Append append) {
   std::string out;
   out.reserve(bytes.size());
   while (!bytes.empty()) {
     // A NUL cannot be in a file name, and databases dislike it in text.
     const size_t n = bytes[0] == '\0' ? 0 : sequence_length(bytes);
-    if (n == 0) append_utf8(out, kEscape + static_cast<uint8_t>(bytes[0]));
+    if (n == 0) append(out, static_cast<uint8_t>(bytes[0]));
     out.append(bytes.substr(0, n));
     bytes.remove_prefix(n == 0 ? 1 : n);
   }
   return out;
+}
+
+}  // namespace
+
+std::string to_utf8(std::string_view bytes) {
+  return replace_invalid(bytes, [](std::string& out, uint8_t b) { append_utf8(out, kEscape + b); });
+}
+
+std::string mend_utf8(std::string_view bytes) {
+  return replace_invalid(bytes, [](std::string& out, uint8_t) { out += "\xEF\xBF\xBD"; });
 }
 
 std::string from_utf8(std::string_view text) {

@@ -14,6 +14,10 @@ namespace mimeme {
 std::string to_utf8(std::string_view bytes);
 std::string from_utf8(std::string_view text);
 
+// Text from somebody who should have sent UTF-8: each byte that is not part of it, and each NUL,
+// becomes U+FFFD. What was there is lost.
+std::string mend_utf8(std::string_view bytes);
+
 // As it may be shown on a terminal or in a log: valid UTF-8, no control characters.
 std::string printable(std::string_view bytes);
 

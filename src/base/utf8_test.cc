@@ -32,6 +32,11 @@ TEST(Utf8, AnyBytesSurviveTheRoundTripAndAreValidBetween) {
   }
 }
 
+TEST(Utf8, MendedTextIsValidAndKeepsWhatWas) {
+  EXPECT_EQ(mend_utf8("caf\xC3\xA9 \xE2\x82"), "caf\xC3\xA9 \uFFFD\uFFFD");
+  EXPECT_EQ(mend_utf8(std::string_view("a\0b", 3)), "a\uFFFDb");
+}
+
 TEST(Utf8, WhatIsPrintedHasNoControlCharacters) {
   EXPECT_EQ(printable("a\nb\x1b[2J\tc\x7f.png"), "a?b?[2J?c?.png");
   EXPECT_EQ(printable("a\xC2\x9B"
