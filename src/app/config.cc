@@ -1,0 +1,134 @@
+#include "app/config.h"
+
+// Its errors as values; as headers, it needs no library when mimeme runs.
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "base/utf8.h"
+
+namespace mimeme {
+namespace {
+
+using Describer = Config::Describer;
+
+bool read_text(const toml::node& node, std::string& text) {
+  const auto value = node.value_exact<std::string>();
+  if (value) text = *value;
+  return value && !value->empty() && value->find('\0') == value->npos;
+}
+
+bool read_whole(const toml::node& node, int64_t least, int64_t most, int& number) {
+  const auto value = node.value_exact<int64_t>();
+  if (!value || *value < least || *value > most) return false;
+  number = static_cast<int>(*value);
+  return true;
+}
+
+// What POSIX lets a variable be called; so an API key with a '-' in it is noticed.
+bool is_variable(const std::string& name) {
+  return !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
+}
+
+struct Key {
+  std::string_view name;
+  std::string_view must;
+  std::string_view example;
+  bool (*read)(const toml::node&, Describer&);
+};
+
+constexpr Key kKeys[] = {
+    {"base_url", "an http or https URL", "base_url = \"http://127.0.0.1:11434/v1\"",
+     [](const toml::node& node, Describer& d) {
+       return read_text(node, d.base_url) &&
+              (d.base_url.starts_with("http://") || d.base_url.starts_with("https://"));
+     }},
+    {"model", "text, as the server calls the model", "model = \"qwen2.5vl:3b\"",
+     [](const toml::node& node, Describer& d) { return read_text(node, d.model); }},
+    {"api_key_env", "the name of an environment variable, which holds the key",
+     "api_key_env = \"MIMEME_DESCRIBER_KEY\"",
+     [](const toml::node& node, Describer& d) {
+       return read_text(node, d.api_key_env) && is_variable(d.api_key_env);
+     }},
+    {"prompt", "text", "prompt = \"Describe this meme in one sentence.\"",
+     [](const toml::node& node, Describer& d) { return read_text(node, d.prompt); }},
+    {"timeout_seconds", "a number above 0 and at most 3600", "timeout_seconds = 120",
+     [](const toml::node& node, Describer& d) {
+       d.timeout_seconds = node.is_number() ? node.value<double>().value_or(0) : 0;
+       return d.timeout_seconds > 0 && d.timeout_seconds <= 3600;
+     }},
+    {"concurrency", "a whole number, 1 to 64", "concurrency = 1",
+     [](const toml::node& node, Describer& d) { return read_whole(node, 1, 64, d.concurrency); }},
+    {"retries", "a whole number, 0 to 20", "retries = 3",
+     [](const toml::node& node, Describer& d) { return read_whole(node, 0, 20, d.retries); }},
+};
+
+Error wrong(const toml::source_region& where, const std::string& what) {
+  return {ErrorCode::kInvalidArgument, std::to_string(where.begin.line) + ": " + what};
+}
+
+Error unknown(const toml::key& key, const std::string& known) {
+  return wrong(key.source(), "`" + printable(key.str()) + "` is not known: write " + known);
+}
+
+Result<Describer> read_describer(const toml::table& table) {
+  Describer describer;
+  for (const auto& [name, node] : table) {
+    const Key* key = std::find_if(std::begin(kKeys), std::end(kKeys),
+                                  [&](const Key& k) { return k.name == name.str(); });
+    if (key == std::end(kKeys)) {
+      std::string known;
+      for (const Key& k : kKeys) known += (known.empty() ? "" : ", ") + std::string(k.name);
+      return unknown(name, "one of " + known);
+    }
+    if (!key->read(node, describer))
+      return wrong(name.source(), "`" + std::string(key->name) + "` must be " +
+                                      std::string(key->must) + ", as in " +
+                                      std::string(key->example));
+  }
+  if (!describer.base_url.empty() && describer.model.empty())
+    return wrong(table.source(),
+                 "`model` is missing: write the name that the server has for it, as in " +
+                     std::string(kKeys[1].example));
+  return describer;
+}
+
+Result<Config> parse(const std::string& text) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed)
+    return wrong(parsed.error().source(), "not TOML: " + std::string(parsed.error().description()));
+  Config config;
+  for (const auto& [name, node] : parsed.table()) {
+    if (name.str() != "describer") return unknown(name, "[describer]");
+    if (!node.is_table())
+      return wrong(name.source(), "`describer` must be a table: write [describer]");
+    config.describer = TRY(read_describer(*node.as_table()));
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<Config> read_config(const std::string& library) {
+  const std::string path = (std::filesystem::path(library) / "mimeme.toml").string();
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file && errno == ENOENT) return Config();
+  if (!file || (file.peek(), file.bad())) return Error{ErrorCode::kIo, path + ": cannot be read"};
+  std::ostringstream text;
+  if (!file.eof()) text << file.rdbuf();
+  auto config = parse(text.str());
+  if (!config) return Error{config.error().code, path + ":" + config.error().message};
+  return config;
+}
+
+}  // namespace mimeme

@@ -1,0 +1,32 @@
+// What the user sets for a library, in <library>/mimeme.toml (docs/format.md).
+#ifndef MIMEME_APP_CONFIG_H_
+#define MIMEME_APP_CONFIG_H_
+
+#include <string>
+
+#include "base/result.h"
+#include "model/vision_model.h"
+
+namespace mimeme {
+
+struct Config {
+  // Who describes the pictures. Not configured, and nobody does, while base_url is empty.
+  struct Describer {
+    std::string base_url;
+    std::string model;
+    std::string api_key_env = "MIMEME_DESCRIBER_KEY";  // the variable that holds the key, if any
+    std::string prompt = VisionModelOptions().prompt;
+    double timeout_seconds = VisionModelOptions().timeout_seconds;
+    int concurrency = 1;  // pictures described at a time
+    int retries = VisionModelOptions().retries;
+  } describer;
+};
+
+// The defaults, if there is no such file. kInvalidArgument: "…/mimeme.toml:3: what is wrong: what
+// to write"; values are not repeated, for a key may be where it does not belong. kIo if the file
+// cannot be read.
+Result<Config> read_config(const std::string& library);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_APP_CONFIG_H_
