@@ -8,102 +8,20 @@
 #include <functional>
 #include <random>
 #include <utility>
+#include <vector>
 
-#include "base/json.h"
 #include "base/utf8.h"
+#include "model/chat_completion.h"
 
 namespace mimeme {
 namespace {
 
 constexpr size_t kMaxBody = 1 << 20;       // bytes that a server may send
-constexpr size_t kMaxDescription = 4096;   // bytes that are kept
 constexpr size_t kMaxMessage = 300;        // bytes of an error, for a server may complain at length
-constexpr int kMaxTokens = 1024;           // ends a small model that repeats itself for ever
 constexpr double kMaxConnectSeconds = 10;  // a server that is there connects at once
 constexpr double kMaxWaitSeconds = 60;
 constexpr double kMaxTimeoutSeconds = 86'400;
 constexpr int kMaxRetries = 100;
-
-// RFC 4648, section 4.
-std::string base64(std::span<const uint8_t> bytes) {
-  static constexpr char kSigns[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (; !bytes.empty(); bytes = bytes.subspan(std::min<size_t>(bytes.size(), 3))) {
-    const auto at = [&](size_t i) { return i < bytes.size() ? uint32_t{bytes[i]} : 0; };
-    const uint32_t three = at(0) << 16 | at(1) << 8 | at(2);
-    for (size_t i = 0; i < 4; ++i)
-      text += i <= bytes.size() ? kSigns[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return text;
-}
-
-// --- What the server says.
-
-// Leaves out <think>…</think>. Some chat templates put the first tag into the prompt, so it may be
-// missing; an answer that was cut off has no second.
-std::string without_thoughts(std::string_view text) {
-  static constexpr std::string_view kTag = "think>";
-  std::string said;
-  bool is_thinking = false;
-  for (size_t at = 0; (at = text.find(kTag)) != text.npos; text.remove_prefix(at + kTag.size())) {
-    const std::string_view before = text.substr(0, at);
-    if (before.ends_with("</")) {
-      if (!is_thinking) said.clear();
-      is_thinking = false;
-    } else if (!is_thinking) {
-      is_thinking = before.ends_with('<');
-      said += text.substr(0, is_thinking ? at - 1 : at + kTag.size());
-    }
-  }
-  return is_thinking ? said : said.append(text);
-}
-
-// One line of at most `most` bytes. REQUIRES: valid UTF-8.
-std::string tidy(std::string_view text, size_t most) {
-  std::string line;
-  for (const char c : text) {
-    const bool is_blank = static_cast<uint8_t>(c) <= ' ' || c == '\x7F';
-    if (!is_blank)
-      line += c;
-    else if (!line.empty() && line.back() != ' ')
-      line += ' ';
-  }
-  if (line.size() > most) {
-    while ((line[most] & 0xC0) == 0x80) --most;  // the middle of a character
-    line.resize(most);
-  }
-  if (line.ends_with(' ')) line.pop_back();
-  return line;
-}
-
-// ": what the server complains of", or nothing. OpenAI and vLLM: {"error": {"message": …}}; Ollama:
-// {"error": …}; older vLLM: {"message": …}.
-std::string complaint(const std::string& body) {
-  const auto json = Json::parse(mend_utf8(body));
-  if (!json) return "";
-  const Json& error = (*json)["error"];
-  for (const Json* words : {&error["message"], &error, &(*json)["message"]})
-    if (words->string()) return ": " + *words->string();
-  return "";
-}
-
-Result<std::string> read_answer(const std::string& body) {
-  const Json answer = TRY(Json::parse(mend_utf8(body)));
-  const Json::Array* choices = answer["choices"].array();
-  if (!choices || choices->empty())
-    return Error{ErrorCode::kCorrupt, "no choices in the answer" + complaint(body)};
-  const Json& content = choices->front()["message"]["content"];
-  std::string text;
-  if (content.string()) text = *content.string();
-  if (content.array())
-    for (const Json& part : *content.array())
-      if (part["text"].string()) text += *part["text"].string();
-  text = tidy(without_thoughts(text), kMaxDescription);
-  if (text.empty()) return Error{ErrorCode::kCorrupt, "no words in the answer"};
-  return text;
-}
 
 struct Response {
   CURLcode code = CURLE_OK;
@@ -112,44 +30,12 @@ struct Response {
   std::string body;
 };
 
-Error refusal(const Response& response) {
-  const auto error = [&](ErrorCode code, const char* what) {
-    return Error{code, "HTTP " + std::to_string(response.status) + ", " + what};
-  };
-  const auto quoting = [&](Error e) {
-    e.message += complaint(response.body);
-    return e;
-  };
-  switch (response.status) {
-    case 401:
-    case 403:  // these quote part of the key
-      return error(ErrorCode::kInvalidArgument, "the API key is missing, wrong or not enough");
-    case 402:
-      return quoting(error(ErrorCode::kInvalidArgument, "it wants to be paid"));
-    case 404:
-    case 405:
-    case 501:
-      return quoting(error(ErrorCode::kInvalidArgument,
-                           "check the base URL, which mostly ends in /v1, and the model's name"));
-    case 408:
-    case 429:
-      return quoting(error(ErrorCode::kUnavailable, "too busy"));
-    default:
-      break;
-  }
-  if (response.status < 400)
-    return error(ErrorCode::kInvalidArgument,
-                 "a redirection, which is not followed: give the URL that it leads to");
-  return response.status < 500 ? quoting(error(ErrorCode::kCorrupt, "the picture is refused"))
-                               : quoting(error(ErrorCode::kUnavailable, "the server has failed"));
-}
-
 Result<std::string> judge(const Response& response) {
   // A refusal is one, whether or not all of its words arrived.
-  if (response.status >= 300) return refusal(response);
+  if (response.status >= 300) return read_completion(response.status, response.body);
   switch (response.code) {
     case CURLE_OK:
-      return read_answer(response.body);
+      return read_completion(response.status, response.body);
     case CURLE_WRITE_ERROR:
       return Error{ErrorCode::kCorrupt, "an answer of more than 1 MiB"};
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -159,8 +45,6 @@ Result<std::string> judge(const Response& response) {
       return Error{ErrorCode::kUnavailable, curl_easy_strerror(response.code)};
   }
 }
-
-// --- The transfer.
 
 template <auto release>
 struct Release {
@@ -215,7 +99,7 @@ class Exchange {
     int left = 0;
     if (const CURLMsg* done = curl_multi_info_read(multi_.get(), &left))
       response.code = done->data.result;
-    long status = 0;  // NOLINT(google-runtime-int): curl's
+    long status = 0;
     curl_off_t seconds = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &seconds);
@@ -254,47 +138,28 @@ double wait_seconds(double backoff_seconds, int attempt, double retry_after) {
                   kMaxWaitSeconds);
 }
 
-// --- The model.
-
 class HttpVisionModel : public VisionModel {
  public:
   explicit HttpVisionModel(VisionModelOptions options)
       : options_(std::move(options)), url_(options_.base_url + "/chat/completions") {
-    add_header("Content-Type: application/json");
-    add_header("Expect:");  // else curl asks first whether a large request is welcome
-    if (!options_.api_key.empty()) add_header("Authorization: Bearer " + options_.api_key);
+    // Without the second, curl first asks whether a large request is welcome, and waits.
+    std::vector<std::string> lines{"Content-Type: application/json", "Expect:"};
+    if (!options_.api_key.empty()) lines.push_back("Authorization: Bearer " + options_.api_key);
+    curl_slist* list = nullptr;
+    for (const std::string& line : lines) list = curl_slist_append(list, line.c_str());
+    headers_.reset(list);
   }
 
   Result<std::string> describe(std::span<const uint8_t> jpeg, std::stop_token stop) const override {
-    auto answer = ask(request(jpeg), std::move(stop));
+    auto answer = ask(completion_request(options_.model, options_.prompt, jpeg), std::move(stop));
     if (answer) return answer;
     Error error = std::move(answer).error();
     // Its words may be the server's.
     const std::string message = without_key(mend_utf8(error.message));
-    return with_context({error.code, tidy(message, kMaxMessage)}, options_.base_url);
+    return with_context({error.code, one_line(message, kMaxMessage)}, options_.base_url);
   }
 
  private:
-  void add_header(const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
-    if (!longer) return;
-    static_cast<void>(headers_.release());  // is part of the longer one
-    headers_.reset(longer);
-  }
-
-  std::string request(std::span<const uint8_t> jpeg) const {
-    const std::string url = "data:image/jpeg;base64," + base64(jpeg);
-    const Json picture =
-        Json::Object{{"type", "image_url"}, {"image_url", Json::Object{{"url", url}}}};
-    const Json prompt = Json::Object{{"type", "text"}, {"text", options_.prompt}};
-    const Json message = Json::Object{{"role", "user"}, {"content", Json::Array{prompt, picture}}};
-    return Json(Json::Object{{"model", options_.model},
-                             {"messages", Json::Array{message}},
-                             {"max_tokens", kMaxTokens},
-                             {"stream", false}})
-        .dump();
-  }
-
   Result<std::string> ask(const std::string& request, std::stop_token stop) const {
     Exchange exchange(options_, url_, headers_.get(), request, std::move(stop));
     for (int attempt = 0;; ++attempt) {
@@ -334,9 +199,9 @@ bool is_usable_url(const std::string& url) {
          part(CURLUPART_FRAGMENT).empty();
 }
 
-bool has_control_character(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<uint8_t>(c) < ' ' || c == '\x7F'; });
+// Printable ASCII without blanks.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7F'; });
 }
 
 }  // namespace
@@ -348,11 +213,11 @@ Result<std::unique_ptr<VisionModel>> open_vision_model(VisionModelOptions option
     return Error{ErrorCode::kInvalidArgument, std::move(what)};
   };
   // The URL is not repeated: it may have a password in it.
-  if (has_control_character(options.base_url) || !is_usable_url(options.base_url))
+  if (!is_plain(options.base_url) || !is_usable_url(options.base_url))
     return invalid("the base URL must be one like http://127.0.0.1:11434/v1, without a user");
   if (options.model.empty()) return invalid("no vision model is named");
-  if (has_control_character(options.api_key))
-    return invalid("the API key has a line break or another control character in it");
+  if (!is_plain(options.api_key))
+    return invalid("the API key has a blank, a line break or another sign in it that no key has");
   if (!(options.timeout_seconds > 0 && options.timeout_seconds <= kMaxTimeoutSeconds))
     return invalid("the timeout must be above 0 and at most a day");
   if (!(options.backoff_seconds >= 0 && options.backoff_seconds <= kMaxWaitSeconds))

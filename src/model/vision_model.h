@@ -51,7 +51,7 @@ class VisionModel {
 };
 
 // Does not connect. kInvalidArgument: no http or https URL, or one with a user, a query or a
-// fragment in it; no model; a line break in the key; numbers out of range.
+// fragment in it; no model; a blank or a line break in the key; numbers out of range.
 Result<std::unique_ptr<VisionModel>> open_vision_model(VisionModelOptions options);
 
 }  // namespace mimeme
