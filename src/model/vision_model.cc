@@ -40,7 +40,8 @@ Result<std::string> judge(const Response& response) {
       return Error{ErrorCode::kCorrupt, "an answer of more than 1 MiB"};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-      return Error{ErrorCode::kInvalidArgument, curl_easy_strerror(response.code)};
+      return Error{ErrorCode::kInvalidArgument,
+                   "its certificate is not one that this system trusts"};
     default:
       return Error{ErrorCode::kUnavailable, curl_easy_strerror(response.code)};
   }
