@@ -226,11 +226,6 @@ TEST(VisionModel, NobodyListeningIsUnavailable) {
   EXPECT_EQ(text.error().message.find(deaf.url() + ": "), 0U);
 }
 
-TEST(VisionModel, ANameThatNoServerHasIsUnavailable) {
-  // RFC 6761: .invalid names nothing.
-  EXPECT_EQ(describe(options("http://mimeme.invalid/v1")).error().code, ErrorCode::kUnavailable);
-}
-
 TEST(VisionModel, ASilentServerIsGivenUpInTime) {
   const TestHttpServer server({[](const Connection& c) { c.hang(); }});
   VisionModelOptions mine = options(server.url());
