@@ -25,7 +25,19 @@ constexpr const char* kFooter =
 
   mimeme add ~/Pictures/memes     index a folder; again: only what is new, changed or gone
   mimeme similar query.jpg        what looks like this?
+  mimeme search "when you see it" what says, shows or is called that?
   mimeme COMMAND --help           more about a command)";
+
+constexpr const char* kQueryHelp =
+    R"(  batman robin                the more of the words, the better; other forms, parts of words,
+                              one wrong letter and misread letters count too
+  "'you shall not pass'"      a phrase: "…" inside the shell's '…'
+  batman -robin               without this word
+  category:drake type:png     of this category, of this type; -category:… -type:…: not of it
+  width>=800 bytes<1MB        also height; = < > <= >=
+  after:2024-05 before:2025   when it was added to the library
+
+A query that begins with "-": mimeme search -- "-robin batman".)";
 
 // What options take. CLI11's own checks name a bound in 300 digits, and let NaN pass.
 //
@@ -149,6 +161,8 @@ class CommandLine {
         ->allow_extra_args(false);
     sub->add_flag("--retry-failed", add_.retry_failed,
                   "Try files again that failed and have not changed");
+    sub->add_flag("--no-words", add_.no_words,
+                  "Only what search by picture needs; the next add without this reads the words");
     add_embedding(sub, add_);
     sub->footer(
         "Files are never changed, moved or copied. Ctrl-C is safe: what is done is kept, and the "
@@ -169,6 +183,19 @@ class CommandLine {
         ->capture_default_str()
         ->check(share());
     add_limits(sub, similar_.limits);
+
+    sub = command(app_, "search", "Find images by what they say, show, mean or are called",
+                  [this](const Context& c) { return search(c, search_); });
+    sub->add_option("WORDS", search_.words, "What to look for")->required();
+    sub->add_option("--limit", search_.limit, "How many at most")
+        ->type_name("N")
+        ->capture_default_str()
+        ->transform(whole_number(1, 1'000'000));
+    sub->add_option("--min", search_.min_similarity, "Leave out what is less similar; 0..1")
+        ->type_name("S")
+        ->capture_default_str()
+        ->check(share());
+    sub->footer(kQueryHelp);
 
     sub = command(app_, "remove", "Forget pictures; the files stay",
                   [this](const Context& c) { return remove(c, remove_); });
@@ -272,7 +299,8 @@ class CommandLine {
     sub->add_option("MANIFEST", evaluate_.manifest,
                     "JSON lines: a query and its right answers each")
         ->required();
-    sub->add_option("--labels", evaluate_.labels, "JSON lines: an image and its category each")
+    sub->add_option("--labels", evaluate_.labels,
+                    "Name families first: JSON lines, an image and its category each")
         ->type_name("FILE");
     sub->footer("The images that should be found must have been indexed with `mimeme add`.");
   }
@@ -283,6 +311,7 @@ class CommandLine {
   bool verbose_ = false;
   AddArguments add_;
   SimilarArguments similar_;
+  SearchArguments search_;
   RemoveArguments remove_;
   StatusArguments status_;
   CheckArguments check_;

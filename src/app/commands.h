@@ -38,6 +38,7 @@ struct AddArguments : EmbedArguments {
   std::vector<std::string> paths;
   std::vector<std::string> exclude;
   bool retry_failed = false;
+  bool no_words = false;
 };
 Result<ExitCode> add(const Context& context, const AddArguments& arguments);
 
@@ -48,6 +49,13 @@ struct SimilarArguments {
   DecodeLimits limits;
 };
 Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments);
+
+struct SearchArguments {
+  std::vector<std::string> words;  // as they were typed, one argument each
+  int limit = 20;
+  double min_similarity = 0;
+};
+Result<ExitCode> search(const Context& context, const SearchArguments& arguments);
 
 struct RemoveArguments {
   std::vector<std::string> targets;  // files, folders, image ids

@@ -21,16 +21,9 @@ std::string size_text(const ImageInfo& info) {
 }
 
 Json to_json(const SimilarHit& hit) {
-  Json::Array paths;
-  for (const std::string& path : hit.image.paths) paths.emplace_back(to_utf8(path));
-  return Json::Object{{"id", hit.image.id},
-                      {"similarity", static_cast<double>(hit.similarity)},
-                      {"paths", std::move(paths)},
-                      {"format", hit.image.info.format},
-                      {"width", hit.image.info.width},
-                      {"height", hit.image.info.height},
-                      {"bytes", hit.image.bytes},
-                      {"sha256", to_hex(hit.image.sha256)}};
+  Json::Object object = to_json(hit.image);
+  object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.similarity));
+  return object;
 }
 
 void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
@@ -49,14 +42,20 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
   const auto library = TRY(open_library(
       context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
+  const PipelineOptions pipeline = pipeline_options(context, arguments);
   const IngestSummary summary = TRY(ingest(*library,
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,
                                             .retry_failed = arguments.retry_failed,
-                                            .pipeline = pipeline_options(context, arguments)},
+                                            .pipeline = pipeline},
                                            events_to(bar)));
+  std::optional<WordsSummary> words;
+  if (!arguments.no_words && !summary.cancelled)
+    words = TRY(learn_words(
+        *library, {.threads = arguments.threads, .limits = arguments.limits, .stop = pipeline.stop},
+        words_events_to(bar)));
   bar.clear();
-  return report(context, summary);
+  return report(context, summary, words ? &*words : nullptr);
 }
 
 Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments) {
@@ -233,6 +232,8 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
     print_json(Json::Object{{"clean", found.clean()},
                             {"images", found.images},
                             {"vectors", found.vectors},
+                            {"texts", found.texts},
+                            {"meanings", found.meanings},
                             {"problems", list(found.problems)},
                             {"repaired", list(found.repaired)},
                             {"notes", list(found.notes)}});
@@ -243,8 +244,8 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
       fmt::print("repaired: {}\n", printable(sentence));
     for (const std::string& sentence : found.notes) fmt::print("note: {}\n", printable(sentence));
     if (!context.quiet)
-      fmt::print("{}, {} checked: {}\n", count_of(found.images, "image"),
-                 count_of(found.vectors, "vector"),
+      fmt::print("{}, {}, {} checked: {}\n", count_of(found.images, "image"),
+                 count_of(found.vectors, "vector"), count_of(found.texts, "text"),
                  found.clean()            ? "clean"
                  : found.problems.empty() ? "repaired"
                                           : "not clean");

@@ -211,7 +211,8 @@ Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& ar
 
 Result<ExitCode> evaluate_command(const Context& context, const EvaluateArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
-  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
+  const auto library = TRY(open_library(
+      context, arguments.labels.empty() ? Library::Access::kRead : Library::Access::kWrite, bar));
   const EvaluationReport found = TRY(evaluate(
       *library,
       {.manifest = arguments.manifest,

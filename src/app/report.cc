@@ -43,19 +43,53 @@ IngestEvents events_to(ProgressBar& bar) {
               }};
 }
 
-ExitCode report(const Context& context, const IngestSummary& s) {
+WordsEvents words_events_to(ProgressBar& bar) {
+  return {.progress =
+              [&bar](const WordsProgress& p) {
+                static constexpr const char* kLabels[] = {"reading words", "describing",
+                                                          "embedding texts"};
+                bar.update(kLabels[static_cast<int>(p.stage)], p.done, p.total, p.failed);
+              },
+          .failed = events_to(bar).failed};
+}
+
+Json::Object to_json(const ImageRecord& image) {
+  Json::Array paths;
+  for (const std::string& path : image.paths) paths.emplace_back(to_utf8(path));
+  return {{"id", image.id},
+          {"paths", std::move(paths)},
+          {"format", image.info.format},
+          {"width", image.info.width},
+          {"height", image.info.height},
+          {"bytes", image.bytes},
+          {"sha256", to_hex(image.sha256)}};
+}
+
+ExitCode report(const Context& context, const IngestSummary& s, const WordsSummary* words) {
+  const bool cancelled = s.cancelled || (words && words->cancelled);
   const double rate = s.seconds > 0 ? static_cast<double>(s.embedded) / s.seconds : 0;
   if (context.json) {
-    print_json(Json::Object{{"embedded", s.embedded},
-                            {"known", s.known},
-                            {"unchanged", s.unchanged},
-                            {"removed", s.removed},
-                            {"failed", s.failed},
-                            {"failed_before", s.failed_before},
-                            {"not_pictures", s.not_pictures},
-                            {"excluded", s.excluded},
-                            {"cancelled", s.cancelled},
-                            {"seconds", s.seconds}});
+    Json::Object object{{"embedded", s.embedded},
+                        {"known", s.known},
+                        {"unchanged", s.unchanged},
+                        {"removed", s.removed},
+                        {"failed", s.failed},
+                        {"failed_before", s.failed_before},
+                        {"not_pictures", s.not_pictures},
+                        {"excluded", s.excluded},
+                        {"cancelled", cancelled},
+                        {"seconds", s.seconds}};
+    if (words) {
+      Json::Array left_out;
+      for (const std::string& why : words->left_out) left_out.emplace_back(to_utf8(why));
+      object.emplace_back("words", Json::Object{{"read", words->read},
+                                                {"described", words->described},
+                                                {"embedded", words->embedded},
+                                                {"failed", words->failed},
+                                                {"left_out", std::move(left_out)},
+                                                {"seconds", words->seconds}});
+    }
+    print_json(object);
   } else if (!context.quiet) {
     std::string line =
         fmt::format("{} embedded in {}", count_of(s.embedded, "image"), human_duration(s.seconds));
@@ -71,10 +105,18 @@ ExitCode report(const Context& context, const IngestSummary& s) {
     mention(s.failed, "failed");
     mention(s.failed_before, "failed before and unchanged (mimeme status --failed names them)");
     fmt::print("{}\n", line);
+    if (words && words->read + words->described + words->embedded + words->failed > 0)
+      fmt::print("{} read, {} described, {} embedded in {}{}\n", count_of(words->read, "picture"),
+                 human_count(words->described), count_of(words->embedded, "text"),
+                 human_duration(words->seconds),
+                 words->failed > 0 ? fmt::format(", {} failed", human_count(words->failed)) : "");
+    if (words)
+      for (const std::string& why : words->left_out)
+        fmt::print(stderr, "note: {}\n", printable(why));
   }
-  if (s.cancelled)
+  if (cancelled)
     fmt::print(stderr, "stopped: what is done is kept; run the same command again to go on\n");
-  return s.cancelled || s.failed > 0 ? kExitPartly : kExitDone;
+  return cancelled || s.failed > 0 || (words && words->failed > 0) ? kExitPartly : kExitDone;
 }
 
 }  // namespace mimeme

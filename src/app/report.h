@@ -8,6 +8,7 @@
 #include "app/terminal.h"
 #include "base/json.h"
 #include "engine/ingest.h"
+#include "engine/words.h"
 
 namespace mimeme {
 
@@ -23,8 +24,13 @@ PipelineOptions pipeline_options(const Context& context, const EmbedArguments& a
 
 // Progress to a bar, failures to standard error as they happen.
 IngestEvents events_to(ProgressBar& bar);
-// The summary of an ingest or a change of model, and its exit code.
-ExitCode report(const Context& context, const IngestSummary& summary);
+WordsEvents words_events_to(ProgressBar& bar);
+// The summary of an ingest or a change of model, and its exit code; `words` may be null.
+ExitCode report(const Context& context, const IngestSummary& summary,
+                const WordsSummary* words = nullptr);
+
+// What every answer says of an image.
+Json::Object to_json(const ImageRecord& image);
 
 }  // namespace mimeme
 

@@ -8,6 +8,7 @@
 #include "app/target.h"
 #include "base/utf8.h"
 #include "engine/categories.h"
+#include "engine/words.h"
 
 namespace mimeme {
 namespace {
@@ -71,7 +72,7 @@ Result<> apply(Library& library, const Json& json) {
   if (description.is_null() && category.is_null())
     return Error{ErrorCode::kCorrupt, "has neither `description` nor `category`"};
   if (!description.is_null())
-    TRY(library.catalog().describe(id, DescribedBy::kUser, TRY(json.get_string("description"))));
+    TRY(library.catalog().describe(id, TRY(json.get_string("description"))));
   if (!category.is_null()) TRY(name_category(library, id, TRY(json.get_string("category"))));
   return {};
 }
@@ -110,9 +111,17 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
   ProgressBar bar(context.quiet || context.json);
   const auto library =
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
-  if (!arguments.from.empty()) return describe_all(context, *library, arguments.from);
+  const int64_t before = TRY(library->catalog().text_seq());
+  if (!arguments.from.empty()) {
+    const ExitCode done = TRY(describe_all(context, *library, arguments.from));
+    TRY(embed_texts(*library, before));
+    return done;
+  }
   const ImageId id = TRY(find_image(*library, arguments.target));
-  if (arguments.text) TRY(library->catalog().describe(id, DescribedBy::kUser, *arguments.text));
+  if (arguments.text) {
+    TRY(library->catalog().describe(id, *arguments.text));
+    TRY(embed_texts(*library, before));
+  }
   return print_text(context, *library, id);
 }
 
@@ -120,7 +129,9 @@ Result<ExitCode> category(const Context& context, const CategoryArguments& argum
   ProgressBar bar(context.quiet || context.json);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const ImageId id = TRY(find_image(*library, arguments.target));
+  const int64_t before = TRY(library->catalog().text_seq());
   const int64_t suggested = TRY(name_category(*library, id, arguments.name));
+  TRY(embed_texts(*library, before));
   if (context.json) {
     print_json(Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});
   } else if (!context.quiet) {
@@ -140,11 +151,13 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
   const auto library =
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
+  const int64_t before = TRY(catalog.text_seq());
   std::vector<ImageId> accepted = arguments.accept;
   if (arguments.accept_all) accepted = TRY(catalog.images_with_suggestion());
   for (const ImageId id : accepted) TRY(catalog.answer_suggestion(id, Catalog::Answer::kAccept));
   for (const ImageId id : arguments.refuse)
     TRY(catalog.answer_suggestion(id, Catalog::Answer::kRefuse));
+  if (writes) TRY(embed_texts(*library, before));
 
   const auto waiting = TRY(catalog.texts(TRY(catalog.images_with_suggestion())));
   if (context.json) {

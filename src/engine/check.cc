@@ -5,6 +5,7 @@
 
 #include "core/half.h"
 #include "core/sha256.h"
+#include "engine/documents.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -12,17 +13,16 @@ namespace {
 
 constexpr int kPage = 1024;
 
-// The index holds exactly the catalog's vectors.
-Result<bool> index_agrees(Library& library, const CheckOptions& options, CheckReport& report) {
-  const auto searchable = library.searchable();
-  if (!searchable) return true;
-  const VectorIndex& index = *searchable->index;
-  report.vectors = 0;
+// The index holds exactly the catalog's rows.
+Result<bool> agrees(const VectorIndex& index,
+                    const std::function<Result<FloatRows>(int64_t seq)>& rows_since,
+                    const char* what, const CheckOptions& options, int64_t& rows) {
+  rows = 0;
   for (int64_t seq = 0;;) {
-    const FloatRows page = TRY(library.catalog().vectors_since(seq, kPage));
+    const FloatRows page = TRY(rows_since(seq));
     if (page.ids.empty()) break;
     seq = page.seq;
-    report.vectors += static_cast<int64_t>(page.ids.size());
+    rows += static_cast<int64_t>(page.ids.size());
     const std::vector<float> stored = to_float(to_half(page.rows));
     const auto dim = static_cast<size_t>(index.dim());
     for (size_t i = 0; i < page.ids.size(); ++i) {
@@ -30,10 +30,59 @@ Result<bool> index_agrees(Library& library, const CheckOptions& options, CheckRe
       const std::vector<float> indexed = index.row(page.ids[i]);
       if (!std::equal(row.begin(), row.end(), indexed.begin(), indexed.end())) return false;
     }
-    options.progress("checking the index", report.vectors, index.size());
+    options.progress(what, rows, index.size());
   }
-  return index.size() == report.vectors;
+  return index.size() == rows;
 }
+
+Result<bool> vectors_agree(Library& library, const CheckOptions& options, CheckReport& report) {
+  const auto searchable = library.searchable();
+  if (!searchable) return true;
+  return agrees(
+      *searchable->index, [&](int64_t seq) { return library.catalog().vectors_since(seq, kPage); },
+      "checking the vector index", options, report.vectors);
+}
+
+Result<bool> meanings_agree(Library& library, const CheckOptions& options, CheckReport& report) {
+  const auto words = library.words();
+  if (!words || !words->meaning) return true;
+  return agrees(
+      *words->meaning,
+      [&](int64_t seq) {
+        return library.catalog().text_vectors_since(words->text_model, seq, kPage);
+      },
+      "checking the index of meanings", options, report.meanings);
+}
+
+Result<bool> texts_agree(Library& library, const CheckOptions& options, CheckReport& report) {
+  const auto words = library.words();
+  if (!words) return true;
+  report.texts = 0;
+  const auto count = words->text->count();
+  if (!count) return false;  // damaged
+  for (int64_t seq = 0;;) {
+    const TextPage page = TRY(library.catalog().texts_since(seq, kPage));
+    if (page.texts.empty()) break;
+    seq = page.seq;
+    for (const ImageText& text : page.texts) {
+      const auto row = words->text->row(text.id);
+      if (!row || *row != to_document(text)) return false;
+    }
+    report.texts += static_cast<int64_t>(page.texts.size());
+    options.progress("checking the text index", report.texts, *count);
+  }
+  return *count == report.texts;
+}
+
+// An index that can be made again from the catalog.
+struct Derived {
+  const char* name;
+  Library::Index index;
+  Result<bool> (*agrees)(Library&, const CheckOptions&, CheckReport&);
+};
+constexpr Derived kDerived[] = {{"vector index", Library::Index::kVectors, vectors_agree},
+                                {"text index", Library::Index::kText, texts_agree},
+                                {"index of meanings", Library::Index::kMeaning, meanings_agree}};
 
 Result<> check_originals(Library& library, const CheckOptions& options, CheckReport& report) {
   const int64_t total = TRY(library.catalog().counts()).images;
@@ -75,13 +124,15 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   } else if (const auto verified = verify(*model); !verified) {
     report.problems.push_back(verified.error().message);
   }
-  if (!TRY(index_agrees(library, options, report))) {
-    TRY(library.rebuild_index());
-    if (TRY(index_agrees(library, options, report))) {
-      report.repaired.push_back("the vector index differed from the catalog: made again");
+  for (const auto& [name, index, agree] : kDerived) {
+    if (TRY(agree(library, options, report))) continue;
+    TRY(library.rebuild(index));
+    if (TRY(agree(library, options, report))) {
+      report.repaired.push_back("the " + std::string(name) +
+                                " differed from the catalog: made again");
     } else {
-      report.problems.push_back(
-          "the vector index differs from the catalog, also after it was made again");
+      report.problems.push_back("the " + std::string(name) +
+                                " differs from the catalog, also after it was made again");
     }
   }
   TRY(check_originals(library, options, report));

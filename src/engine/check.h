@@ -13,7 +13,7 @@ namespace mimeme {
 struct CheckOptions {
   // Read every original again and compare its SHA-256 (slow: all bytes of the library).
   bool read_originals = false;
-  // Told how far each pass is: "checking the index", "checking originals".
+  // Told how far each pass is: "checking the vector index", "checking originals".
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
       [](const char*, int64_t, int64_t) {};
 };
@@ -26,12 +26,14 @@ struct CheckReport {
   std::vector<std::string> notes;
   int64_t images = 0;
   int64_t vectors = 0;
+  int64_t texts = 0;
+  int64_t meanings = 0;  // embeddings of texts
   bool clean() const { return problems.empty() && repaired.empty(); }
 };
 
-// Catalog invariants (raw embeddings too: in full and finite), reduced vectors, the index row by
-// row against the catalog, the model's checksum, and the originals. REQUIRES: the library is open
-// for writing.
+// Catalog invariants (raw embeddings too: in full and finite), reduced vectors, the indexes of
+// vectors, texts and meanings row by row against the catalog, the model's checksum, and the
+// originals. REQUIRES: the library is open for writing.
 Result<CheckReport> check(Library& library, const CheckOptions& options);
 
 }  // namespace mimeme

@@ -10,7 +10,10 @@
 #include "base/json.h"
 #include "core/half.h"
 #include "core/metrics.h"
+#include "engine/categories.h"
 #include "engine/search.h"
+#include "engine/word_search.h"
+#include "engine/words.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -18,7 +21,8 @@ namespace {
 
 struct Case {
   std::string task;
-  std::string image;                       // path of the query picture; empty for a query by words
+  std::string image;  // path of the query picture; empty for a query by words
+  std::string words;
   std::vector<ImageId> relevant, exclude;  // sorted
 };
 
@@ -80,8 +84,11 @@ class Evaluation {
     TRY(for_each_line(options_.manifest, [&](const Json& json) -> Result<> {
       Case c{.task = TRY(json.get_string("task"))};
       const Json& query = json["query"];
-      if (!query["text"].string())
+      if (query["text"].string()) {
+        c.words = *query["text"].string();
+      } else {
         c.image = TRY(resolve(TRY(query.get_string("image"), "query")), "query");
+      }
       c.relevant = TRY(ids(json["relevant"]), "relevant");
       c.exclude = TRY(ids(json["exclude"]), "exclude");
       if (!tasks_.contains(c.task)) order_.push_back(c.task);
@@ -90,12 +97,20 @@ class Evaluation {
     }));
     if (order_.empty())
       return Error{ErrorCode::kInvalidArgument, options_.manifest + ": holds no query"};
-    if (options_.labels.empty()) return {};
-    return for_each_line(options_.labels, [&](const Json& json) -> Result<> {
-      TRY(id(TRY(json.get_string("image"))));
-      TRY(json.get_string("category"));
-      return {};
-    });
+    return options_.labels.empty() ? Result<>() : apply_labels();
+  }
+
+  // As a user would name families: one command a line.
+  Result<> apply_labels() {
+    const int64_t before = TRY(library_.catalog().text_seq());
+    std::vector<ImageId> named;
+    TRY(for_each_line(options_.labels, [&](const Json& json) -> Result<> {
+      named.push_back(TRY(id(TRY(json.get_string("image")))));
+      return library_.catalog().set_category(named.back(), TRY(json.get_string("category")));
+    }));
+    TRY(suggest_categories(library_, named));
+    TRY(embed_texts(library_, before));
+    return {};
   }
 
   // Of a name in the manifest, as the library has it.
@@ -136,7 +151,7 @@ class Evaluation {
 
   // Why the query is skipped; empty if it was asked.
   Result<std::string> measure(const Case& c, Measured& to) {
-    if (c.image.empty()) return std::string("search by words is not there yet");
+    if (!c.words.empty()) return measure_words(c, to);
     if (c.relevant.empty()) return std::string("nothing tells \"the same\" from \"similar\" yet");
     const auto known = TRY(library_.catalog().image_by_path(c.image));
     SimilarOptions options{.limit = static_cast<int>(TRY(library_.catalog().counts()).images),
@@ -156,17 +171,38 @@ class Evaluation {
     std::erase(relevant, query.image);  // perhaps by the same bytes at another path
     if (relevant.empty()) return std::string("its only right answer is the query itself");
     const std::vector<Hit> hits = TRY(nearest(library_, query, options));
-    to.times_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
-
+    const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     std::vector<ImageId> ranked;
     for (const Hit& hit : hits) ranked.push_back(hit.id);
+    add(ranked, relevant, ms, to);
+    return std::string();
+  }
+
+  Result<std::string> measure_words(const Case& c, Measured& to) {
+    if (c.relevant.empty()) return std::string("has no right answer");
+    if (!by_words_) by_words_ = TRY(WordSearch::open(library_));
+    const auto start = std::chrono::steady_clock::now();
+    const TextQuery query = TRY(parse_query(c.words));
+    const auto hits = TRY(by_words_->search(
+        query, {.limit = static_cast<int>(TRY(library_.catalog().counts()).images)}));
+    const double ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    std::vector<ImageId> ranked;
+    for (const WordHit& hit : hits)
+      if (!std::binary_search(c.exclude.begin(), c.exclude.end(), hit.id)) ranked.push_back(hit.id);
+    add(ranked, c.relevant, ms, to);
+    return std::string();
+  }
+
+  static void add(const std::vector<ImageId>& ranked, const std::vector<ImageId>& relevant,
+                  double ms, Measured& to) {
     const RankQuality quality = rank_quality(ranked, relevant);
+    to.times_ms.push_back(ms);
     ++to.report.queries;
     to.report.r1 += quality.recall_at_1;
     to.report.r10 += quality.recall_at_10;
     to.report.p5 += quality.precision_at_5;
     to.report.map += quality.average_precision;
-    return std::string();
   }
 
   // REQUIRES: a query was asked.
@@ -186,6 +222,7 @@ class Evaluation {
   std::map<std::string, std::vector<Case>> tasks_;
   std::vector<std::string> order_;
   std::unique_ptr<ImageEncoder> encoder_;
+  std::unique_ptr<WordSearch> by_words_;
 };
 
 double share_of(const std::vector<Hit>& wanted, const std::vector<Hit>& got) {

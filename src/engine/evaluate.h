@@ -34,7 +34,8 @@ struct EvaluateOptions {
   // JSON lines: {"task","query":{"image"|"text"},"relevant":[…],"exclude":[…]?}; paths are relative
   // to it.
   std::string manifest;
-  // JSON lines: {"image","category"}; empty: none. Checked; of use to tasks by words only.
+  // JSON lines: {"image","category"}; empty: none. The images are named so in the library, and what
+  // looks like them gets the suggestion. REQUIRES, if given: the library is open for writing.
   std::string labels;
   std::function<void(int64_t done, int64_t total)> progress = [](int64_t, int64_t) {};
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "core/half.h"
+#include "engine/documents.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -99,7 +100,12 @@ bool Library::is_stale() {
   const auto counts = catalog_->counts();
   const auto projection = catalog_->projection();
   if (!counts || !projection) return false;
-  return counts->embedded != counts->vectors || (counts->embedded > 0 && !*projection);
+  if (counts->embedded != counts->vectors || (counts->embedded > 0 && !*projection)) return true;
+  const auto text = TextIndex::open(text_path());
+  const auto newest = catalog_->text_seq();
+  if (!text || !newest) return !text;
+  const auto seq = (*text)->seq();
+  return !seq || *seq < *newest;
 }
 
 Result<Manifest> Library::model() const {
@@ -120,6 +126,11 @@ Result<std::unique_ptr<ImageEncoder>> Library::open_encoder(const EncoderOptions
 
 Result<> Library::refresh() {
   Lock lock(derive_mu_);
+  TRY(refresh_vectors());
+  return publish_words();
+}
+
+Result<> Library::refresh_vectors() {
   if (writable_) {
     const auto model = TRY(catalog_->active_model());
     if (!model) return {};
@@ -171,12 +182,18 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target) {
   return searchable()->record;
 }
 
-Result<> Library::rebuild_index() {
+Result<> Library::rebuild(Index index) {
   Lock lock(derive_mu_);
-  std::error_code ignored;
-  fs::remove(index_path(), ignored);
-  stamp_ = {};
-  return publish();
+  if (index == Index::kVectors) {
+    vectors_.discard();
+    return publish();
+  }
+  if (index == Index::kMeaning) meaning_.discard();
+  if (index == Index::kText) {
+    words_.set(nullptr);
+    TRY(TextIndex::create(text_path()));
+  }
+  return publish_words();
 }
 
 Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
@@ -238,57 +255,72 @@ Result<> Library::publish() {
     searchable_.set(nullptr);
     return {};
   }
-  // From memory, else from the file, else from nothing; then whatever changed since.
-  const auto current = searchable_.get();
-  std::shared_ptr<VectorIndex> index;
-  IndexStamp stamp{record->id, 0};
-  if (current && stamp_.generation == record->id) {
-    index = current->index;
-    stamp = stamp_;
-  } else if (auto loaded = load_flat(index_path()); loaded &&
-                                                    loaded->stamp.generation == record->id &&
-                                                    loaded->index->dim() == record->output_dim) {
-    index = std::move(loaded->index);
-    stamp = loaded->stamp;
-  } else {
-    if (!loaded && loaded.error().code == ErrorCode::kCorrupt)
-      log(LogLevel::kWarning, loaded.error().message + ": made again from the catalog");
-    index = make_flat(record->output_dim);
-  }
-  if (index->isa() == "serial")
-    log(LogLevel::kWarning, "search runs without the CPU's vector unit");
-
-  const auto removals = TRY(catalog_->removals_since(stamp.seq));
-  index->remove(removals.ids);
-  int64_t changed = static_cast<int64_t>(removals.ids.size());
-  const int64_t newest = std::max(stamp.seq, removals.seq);
   int64_t total = 0;  // counted only if there is anything to add: most opens find nothing
-  for (;;) {
-    const FloatRows page = TRY(catalog_->vectors_since(stamp.seq, kPage));
-    if (page.ids.empty()) break;
-    if (total == 0) total = TRY(catalog_->counts()).vectors;
-    index->add(page.ids, page.rows);
-    stamp.seq = page.seq;
-    changed += static_cast<int64_t>(page.ids.size());
-    options_.progress("indexing", index->size(), total);
-  }
-  stamp.seq = std::max(stamp.seq, newest);
-  stamp_ = stamp;
-  log(LogLevel::kDebug, "index of " + std::to_string(index->size()) + " vectors, " +
-                            std::to_string(changed) + " of them changed since it was written");
-
-  // A few changes are quicker read again from the catalog than the whole file is written.
-  if (changed > index->size() / 16) {
-    std::error_code ignored;
-    fs::create_directories(fs::path(index_path()).parent_path(), ignored);
-    const auto saved = index->save(index_path(), stamp);
-    if (!saved) log(LogLevel::kDebug, "index kept in memory only: " + saved.error().message);
-  }
+  auto index = TRY(vectors_.follow(
+      {.generation = record->id,
+       .dim = record->output_dim,
+       .removals_since = [&](int64_t seq) { return catalog_->removals_since(seq); },
+       .rows_since = [&](int64_t seq) { return catalog_->vectors_since(seq, kPage); },
+       .progress =
+           [&](int64_t indexed) {
+             if (total == 0)
+               if (const auto counts = catalog_->counts()) total = counts->vectors;
+             options_.progress("indexing", indexed, total);
+           }}));
   auto next = std::make_shared<Searchable>();
   if (record->kind == "pca") next->pca = to_pca(*record);
   next->record = *std::move(record);
   next->index = std::move(index);
   searchable_.set(std::move(next));
+  return {};
+}
+
+Result<std::shared_ptr<TextIndex>> Library::open_text_index() {
+  if (const auto current = words_.get()) return current->text;
+  auto opened = TextIndex::open(text_path());
+  if (!opened && writable_ &&
+      (opened.error().code == ErrorCode::kNotFound || opened.error().code == ErrorCode::kCorrupt)) {
+    if (opened.error().code == ErrorCode::kCorrupt)
+      log(LogLevel::kWarning, opened.error().message + ": made again from the catalog");
+    opened = TextIndex::create(text_path());
+  }
+  return std::shared_ptr<TextIndex>(TRY(std::move(opened)));
+}
+
+Result<> Library::refresh_words() {
+  Lock lock(derive_mu_);
+  return publish_words();
+}
+
+Result<> Library::publish_words() {
+  auto text = open_text_index();
+  if (!text) {
+    // Search by picture does not need it.
+    log(LogLevel::kDebug, "no search by words: " + text.error().message);
+    words_.set(nullptr);
+    return {};
+  }
+  if (writable_)
+    TRY(follow(**text, *catalog_,
+               [&](int64_t indexed) { options_.progress("indexing words", indexed, 0); }));
+
+  auto next = std::make_shared<Words>();
+  next->text = *std::move(text);
+  const auto manifest = registry().find(options_.text_model, kTextEmbedding);
+  const auto model =
+      manifest ? TRY(catalog_->find_model(manifest->digest())) : std::optional<ModelRecord>();
+  if (model) {
+    next->text_model = model->id;
+    next->meaning = TRY(meaning_.follow(
+        {.generation = model->id,
+         .dim = model->dim,
+         .removals_since = [&](int64_t seq) { return catalog_->text_removals_since(seq); },
+         .rows_since =
+             [&](int64_t seq) { return catalog_->text_vectors_since(model->id, seq, kPage); },
+         .progress =
+             [&](int64_t indexed) { options_.progress("indexing meanings", indexed, 0); }}));
+  }
+  words_.set(std::move(next));
   return {};
 }
 

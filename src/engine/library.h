@@ -2,7 +2,7 @@
 // and searched.
 //
 // Layout of the directory: docs/format.md. Threads: every method may be called from any thread;
-// refresh(), fit_pca() and rebuild_index() are meant for one thread at a time (they wait for one
+// refresh(), fit_pca() and rebuild() are meant for one thread at a time (they wait for one
 // another), searches go on beside them.
 #ifndef MIMEME_ENGINE_LIBRARY_H_
 #define MIMEME_ENGINE_LIBRARY_H_
@@ -17,11 +17,15 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "core/pca.h"
+#include "engine/followed_index.h"
 #include "engine/library_lock.h"
+#include "index/text_index.h"
 #include "index/vector_index.h"
 #include "media/decode.h"
 #include "model/image_encoder.h"
+#include "model/ocr.h"
 #include "model/registry.h"
+#include "model/text_encoder.h"
 #include "store/catalog.h"
 
 namespace mimeme {
@@ -34,9 +38,15 @@ struct LibraryOptions {
   std::string directory;
   std::vector<std::string> model_folders;      // see model/registry.h
   std::string default_model = "inception-v3";  // of a library that has no vectors yet
-  // How encoders are made; tests put one here that fails on demand.
+  std::string text_model = "minilm-l6-v2";     // what texts mean
+  std::string reader = "ppocr-v4";             // reads the words in a picture
+  // How models are opened; tests put ones here that fail on demand.
   std::function<Result<std::unique_ptr<ImageEncoder>>(const Manifest&, const EncoderOptions&)>
       open_encoder = open_image_encoder;
+  std::function<Result<std::unique_ptr<TextEncoder>>(const Manifest&, const EncoderOptions&)>
+      open_text_encoder = mimeme::open_text_encoder;
+  std::function<Result<std::unique_ptr<Ocr>>(const std::string& manifest_path, int threads)>
+      open_ocr = mimeme::open_ocr;
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
@@ -51,6 +61,15 @@ struct Searchable {
 
   // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
   std::vector<float> project(std::span<const float> raw) const;
+};
+
+// What a search by words compares with.
+struct Words {
+  std::shared_ptr<TextIndex> text;
+  // Of what the texts mean, as LibraryOptions::text_model has it; null as long as that model is not
+  // installed or has embedded nothing.
+  std::shared_ptr<VectorIndex> meaning;
+  ModelId text_model = 0;  // of `meaning`
 };
 
 class Library {
@@ -79,26 +98,41 @@ class Library {
   // What is searched now; null while the library has no vectors.
   std::shared_ptr<const Searchable> searchable() const { return searchable_.get(); }
 
+  // The same for words; null if the full-text index is neither there nor can be made (a read-only
+  // disk, another process at work).
+  std::shared_ptr<const Words> words() const { return words_.get(); }
+
   // Brings everything derived up to the catalog: fits the projection when it is due, projects what
-  // has no vector yet, and brings the index up to date, in memory and on disk. Nothing is decoded.
+  // has no vector yet, and brings the indexes up to date, in memory and on disk. Nothing is decoded
+  // or embedded.
   Result<> refresh();
+  // The words' indexes only.
+  Result<> refresh_words();
 
   // Fits a new PCA on all raw embeddings and re-projects them, without decoding anything.
   // kInvalidArgument as PcaFitter::fit.
   Result<ProjectionRecord> fit_pca(const PcaTarget& target);
 
-  // Throws the index file away and makes it again from the catalog.
-  Result<> rebuild_index();
+  // Throws an index file away and makes it again from the catalog.
+  enum class Index { kVectors, kText, kMeaning };
+  Result<> rebuild(Index index);
 
  private:
-  explicit Library(LibraryOptions options) : options_(std::move(options)) {}
+  explicit Library(LibraryOptions options)
+      : options_(std::move(options)),
+        vectors_(options_.directory + "/index/flat.bin"),
+        meaning_(options_.directory + "/index/meaning.bin") {}
 
   Result<> reopen(Access access);
   bool is_stale();
+  // REQUIRES of these: derive_mu_ is held.
+  Result<> refresh_vectors();
   Result<> publish();
+  Result<> publish_words();
+  Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<ProjectionRecord> fit(ModelId model, const PcaTarget& target);
   Result<> replace_projection(const ProjectionRecord& record);
-  std::string index_path() const { return options_.directory + "/index/flat.bin"; }
+  std::string text_path() const { return options_.directory + "/index/text.db"; }
 
   const LibraryOptions options_;
   std::optional<LibraryLock> lock_;
@@ -106,7 +140,8 @@ class Library {
   bool writable_ = false;             // constant after open()
   Mutex derive_mu_;                   // one derivation at a time
   Snapshot<Searchable> searchable_;
-  IndexStamp stamp_ GUARDED_BY(derive_mu_);  // of the index in searchable_
+  Snapshot<Words> words_;
+  FollowedIndex vectors_ GUARDED_BY(derive_mu_), meaning_ GUARDED_BY(derive_mu_);
 };
 
 // A model's input as the decoder's target.

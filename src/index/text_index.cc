@@ -224,4 +224,9 @@ Result<std::vector<TextHit>> TextIndex::search(const TextQuery& query,
   return hits;
 }
 
+Result<std::vector<ImageId>> TextIndex::containing(std::span<const TextTerm> terms) const {
+  auto db = TRY(lease());
+  return find_containing(*db, terms);
+}
+
 }  // namespace mimeme

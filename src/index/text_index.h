@@ -96,6 +96,10 @@ class TextIndex {
   Result<std::vector<TextHit>> search(const TextQuery& query,
                                       const TextSearchOptions& options = {}) const;
 
+  // By id: the documents with one of the terms, each word in any of its forms, the words of a term
+  // one after the other. What search() does not show if the terms are excluded.
+  Result<std::vector<ImageId>> containing(std::span<const TextTerm> terms) const;
+
  private:
   using Connections = std::vector<std::unique_ptr<sqlite::Connection>>;
   struct Return {

@@ -306,6 +306,21 @@ std::string searched_text(std::string_view field) {
   return without_bars(field.substr(0, kMaxFieldBytes));
 }
 
+Result<std::vector<ImageId>> find_containing(Connection& db, std::span<const TextTerm> terms) {
+  std::vector<std::string> phrases;
+  for (const TextTerm& term : terms) {
+    std::vector<std::string> words;
+    for (Token& token : TRY(db.tokenize(searched_text(term.text))))
+      words.push_back(std::move(token.word));
+    if (!words.empty() && phrases.size() < kMaxWords) phrases.push_back(quoted(joined(words, " ")));
+  }
+  std::vector<ImageId> ids;
+  if (phrases.empty()) return ids;
+  TRY(db.run("SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid",
+             {joined(phrases, " OR ")}, [&](const Row& row) { ids.push_back(row.integer(0)); }));
+  return ids;
+}
+
 Result<std::vector<TextHit>> search_text(Connection& db, const TextQuery& query,
                                          const TextSearchOptions& options) {
   if (options.limit <= 0) return std::vector<TextHit>();

@@ -3,6 +3,7 @@
 #ifndef MIMEME_INDEX_TEXT_SEARCH_H_
 #define MIMEME_INDEX_TEXT_SEARCH_H_
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,10 @@ std::string searched_text(std::string_view field);
 // REQUIRES: a transaction, so that all statements see one state. Errors as of TextIndex::search().
 Result<std::vector<TextHit>> search_text(sqlite::Connection& db, const TextQuery& query,
                                          const TextSearchOptions& options);
+
+// TextIndex::containing().
+Result<std::vector<ImageId>> find_containing(sqlite::Connection& db,
+                                             std::span<const TextTerm> terms);
 
 }  // namespace mimeme
 

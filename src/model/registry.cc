@@ -64,6 +64,15 @@ Result<Manifest> Registry::find(const std::string& name, std::string_view task) 
                                          " (looked in " + looked_in + ")" + broken};
 }
 
+Result<std::string> Registry::manifest_path(const std::string& name) const {
+  for (const std::string& folder : folders_) {
+    const fs::path path = fs::path(folder) / name / "manifest.json";
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return path.string();
+  }
+  return Error{ErrorCode::kNotFound, "no model is called \"" + name + "\""};
+}
+
 Result<Manifest> Registry::add(const std::string& onnx_file,
                                const std::string& manifest_file) const {
   Manifest manifest = TRY(read_manifest(manifest_file));

@@ -29,6 +29,9 @@ class Registry {
   // given.
   Result<Manifest> find(const std::string& name, std::string_view task = {}) const;
 
+  // Of a model of whatever task. kNotFound.
+  Result<std::string> manifest_path(const std::string& name) const;
+
   // Copies an ONNX file, checksum verified, and its manifest into the user's folder, under the
   // manifest's name and `file`. kCorrupt if the checksum differs; kInvalidArgument if the name is
   // taken; kIo.

@@ -29,6 +29,21 @@ Result<int64_t> model_dim(sql::Connection& connection, ModelId model) {
   return rows.integer(0);
 }
 
+namespace {
+
+// The model for which the condition holds, if there is one.
+Result<std::optional<ModelRecord>> only_model(sql::Connection& c, const std::string& condition,
+                                              std::initializer_list<sql::Value> values) {
+  auto rows = TRY(c.query("SELECT id, name, digest, dim FROM models WHERE " + condition, values));
+  if (!rows.next()) return std::optional<ModelRecord>();
+  return std::optional(ModelRecord{.id = rows.integer(0),
+                                   .name = rows.text(1),
+                                   .digest = rows.text(2),
+                                   .dim = static_cast<int>(rows.integer(3))});
+}
+
+}  // namespace
+
 Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Catalog::~Catalog() = default;
@@ -76,14 +91,11 @@ Result<ModelId> Catalog::register_model(const ModelRecord& model) {
 }
 
 Result<std::optional<ModelRecord>> Catalog::active_model() {
-  return impl_->read([](sql::Connection& c) -> Result<std::optional<ModelRecord>> {
-    auto rows = TRY(c.query("SELECT id, name, digest, dim FROM models WHERE is_active"));
-    if (!rows.next()) return std::optional<ModelRecord>();
-    return std::optional(ModelRecord{.id = rows.integer(0),
-                                     .name = rows.text(1),
-                                     .digest = rows.text(2),
-                                     .dim = static_cast<int>(rows.integer(3))});
-  });
+  return impl_->read([](sql::Connection& c) { return only_model(c, "is_active", {}); });
+}
+
+Result<std::optional<ModelRecord>> Catalog::find_model(const std::string& digest) {
+  return impl_->read([&](sql::Connection& c) { return only_model(c, "digest = ?", {digest}); });
 }
 
 Result<> Catalog::set_active_model(ModelId id) {

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/query.h"
 #include "core/types.h"
 
 namespace mimeme {
@@ -160,6 +161,8 @@ class Catalog {
   // ---- models
   // The id of the model with this digest; a row is made on first sight.
   Result<ModelId> register_model(const ModelRecord& model);
+  // The model with this digest, if it was ever registered.
+  Result<std::optional<ModelRecord>> find_model(const std::string& digest);
   // The model whose vectors are searched; nullopt in a new library.
   Result<std::optional<ModelRecord>> active_model();
   // Makes `id` the active model: its predecessors' embeddings, the projection and the vectors go,
@@ -272,8 +275,21 @@ class Catalog {
   // Replaces what another reader read. Images that have gone are passed over.
   Result<> put_readings(const std::string& reader, std::span<const Reading> readings);
 
-  // An empty text takes the description of that source back. kNotFound.
-  Result<> describe(ImageId id, DescribedBy by, const std::string& text);
+  // The user's description; an empty text takes it back. kNotFound.
+  Result<> describe(ImageId id, const std::string& text);
+  struct Description {
+    ImageId id = 0;
+    std::string text;  // may be empty: there was nothing to say
+  };
+  // One path per image that `describer` (the digest of a model and of how it is asked) has not
+  // described yet, and nobody who is believed more, as images_without_embedding.
+  Result<std::vector<Work>> images_undescribed(DescribedBy by, const std::string& describer,
+                                               ImageId after, int limit);
+  Result<int64_t> count_images_undescribed(DescribedBy by, const std::string& describer);
+  // Replaces what that kind of model said before. Images that have gone are passed over.
+  Result<> put_descriptions(DescribedBy by, const std::string& describer,
+                            std::span<const Description> descriptions);
+
   // An empty name takes it away. Settles a suggestion. kNotFound.
   Result<> set_category(ImageId id, const std::string& name);
   // For images without a category; a name that was refused for an image is passed over, a newer
@@ -291,6 +307,7 @@ class Catalog {
   // To catch up from p, as with vectors: text_removals_since(p) first, then texts_since(p) to the
   // end; the new p is Removals::seq. Every image has a text, if only its file's name.
   Result<TextPage> texts_since(int64_t seq, int limit);
+  Result<int64_t> text_seq();  // of the newest change of any text or its embedding
   Result<Removals> text_removals_since(int64_t seq);
 
   // Those whose text, as it is now, has no embedding of `model` (a text model's row).
@@ -304,8 +321,13 @@ class Catalog {
     std::vector<Half> vector;
   };
   Result<> put_text_embeddings(ModelId model, std::span<const TextEmbedding> embeddings);
-  // As vectors_since; the removals that go with it are text_removals_since().
+  // As vectors_since; the removals that go with it are text_removals_since(). A text that says
+  // nothing any more has a row of zeros.
   Result<FloatRows> text_vectors_since(ModelId model, int64_t seq, int limit);
+
+  // By id: the images that pass the query's filters; its words are the caller's. Categories are
+  // compared without regard to case and accents; a suggested one counts until it is refused.
+  Result<std::vector<ImageId>> images_matching(const TextQuery& query);
 
   // ---- check and repair
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable

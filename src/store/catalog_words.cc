@@ -15,9 +15,20 @@ namespace {
 const std::string kUnread =
     "NOT EXISTS (SELECT 1 FROM readings r WHERE r.image_id = files.image_id AND r.reader = ?)";
 
+std::string undescribed(DescribedBy by) {
+  const std::string n = std::to_string(static_cast<int>(by));
+  return "NOT EXISTS (SELECT 1 FROM descriptions d WHERE d.image_id = files.image_id "
+         "AND (d.described_by = " +
+         n + " AND d.describer = ? OR d.described_by > " + n + " AND d.text <> ''))";
+}
+
 Result<> require_image(sql::Connection& c, ImageId id) {
   if (TRY(c.integer("SELECT count(*) FROM images WHERE id = ?", {id})) > 0) return {};
   return Error{ErrorCode::kNotFound, "there is no image " + std::to_string(id)};
+}
+
+Result<int64_t> newest_text_change(sql::Connection& c) {
+  return c.integer("SELECT last FROM counters WHERE name = 'text'");
 }
 
 Result<std::vector<ImageId>> read_ids(sql::Connection& c, const std::string& from) {
@@ -48,8 +59,9 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
           line.corners[i] = {.x = box[2 * i], .y = box[2 * i + 1]};
         text.lines.push_back(std::move(line));
       }));
-  TRY(each("SELECT image_id, text FROM descriptions" + of_ids + "ORDER BY described_by",
-           [](ImageText& text, sql::Rows& rows) { text.description = rows.text(1); }));
+  TRY(each(
+      "SELECT image_id, text FROM descriptions" + of_ids + "AND text <> '' ORDER BY described_by",
+      [](ImageText& text, sql::Rows& rows) { text.description = rows.text(1); }));
   TRY(each("SELECT image_id, name FROM categories" + of_ids,
            [](ImageText& text, sql::Rows& rows) { text.category = rows.text(1); }));
   TRY(each("SELECT image_id, name FROM suggestions" + of_ids + "AND NOT is_refused",
@@ -168,13 +180,56 @@ Result<> Catalog::put_readings(const std::string& reader, std::span<const Readin
   });
 }
 
-Result<> Catalog::describe(ImageId id, DescribedBy by, const std::string& text) {
+Result<> Catalog::describe(ImageId id, const std::string& text) {
   return impl_->write([&](sql::Connection& c) -> Result<> {
     TRY(require_image(c, id));
-    const auto source = static_cast<int64_t>(by);
-    TRY(c.run("DELETE FROM descriptions WHERE image_id = ? AND described_by = ?", {id, source}));
-    if (!text.empty()) TRY(c.run("INSERT INTO descriptions VALUES (?, ?, ?)", {id, source, text}));
+    const auto user = static_cast<int64_t>(DescribedBy::kUser);
+    TRY(c.run("DELETE FROM descriptions WHERE image_id = ? AND described_by = ?", {id, user}));
+    if (!text.empty())
+      TRY(c.run("INSERT INTO descriptions VALUES (?, ?, ?, '')", {id, user, text}));
     return touch_texts(c, {&id, 1});
+  });
+}
+
+Result<std::vector<Work>> Catalog::images_undescribed(DescribedBy by, const std::string& describer,
+                                                      ImageId after, int limit) {
+  return impl_->read([&](sql::Connection& c) {
+    return page_of_images(c, undescribed(by), describer, after, limit);
+  });
+}
+
+Result<int64_t> Catalog::count_images_undescribed(DescribedBy by, const std::string& describer) {
+  return impl_->read([&](sql::Connection& c) {
+    return c.integer("SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " +
+                         undescribed(by),
+                     {describer});
+  });
+}
+
+Result<> Catalog::put_descriptions(DescribedBy by, const std::string& describer,
+                                   std::span<const Description> descriptions) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    const auto source = static_cast<int64_t>(by);
+    std::vector<ImageId> ids;
+    std::unordered_map<ImageId, const Description*> last;  // of two for an image the last counts
+    for (const Description& description : descriptions) {
+      ids.push_back(description.id);
+      last[description.id] = &description;
+    }
+    TRY(
+        c.run("DELETE FROM descriptions WHERE described_by = ? "
+              "AND image_id IN (SELECT unnest(?::BIGINT[]))",
+              {source, ids}));
+    auto images =
+        TRY(c.query("SELECT id FROM images WHERE id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    auto out = TRY(sql::Appender::open(c, "descriptions"));
+    while (images.next()) {
+      const ImageId id = images.integer(0);
+      out.integer(id).integer(source).text(last.at(id)->text).text(describer);
+      TRY(out.end_row());
+    }
+    TRY(out.close());
+    return touch_texts(c, ids);
   });
 }
 
@@ -261,10 +316,12 @@ Result<TextPage> Catalog::texts_since(int64_t seq, int limit) {
   });
 }
 
+Result<int64_t> Catalog::text_seq() { return impl_->read(newest_text_change); }
+
 Result<Catalog::Removals> Catalog::text_removals_since(int64_t seq) {
   return impl_->read([&](sql::Connection& c) -> Result<Removals> {
     Removals removals;
-    removals.seq = TRY(c.integer("SELECT last FROM counters WHERE name = 'text'"));
+    removals.seq = TRY(newest_text_change(c));
     auto rows =
         TRY(c.query("SELECT image_id FROM text_removals WHERE seq > ? ORDER BY image_id", {seq}));
     while (rows.next()) removals.ids.push_back(rows.integer(0));
@@ -323,16 +380,53 @@ Result<FloatRows> Catalog::text_vectors_since(ModelId model, int64_t seq, int li
     FloatRows result{.ids = {}, .rows = {}, .seq = seq};
     auto rows = TRY(
         c.query("SELECT image_id, seq, vector FROM text_embeddings WHERE model_id = ? AND seq > ? "
-                "AND octet_length(vector) > 0 ORDER BY seq LIMIT ?",
+                "ORDER BY seq LIMIT ?",
                 {model, seq, int64_t{limit}}));
     while (rows.next()) {
-      const auto vector = to_float(from_blob<Half>(rows.blob(2)));
+      auto vector = to_float(from_blob<Half>(rows.blob(2)));
+      if (vector.empty()) vector.resize(dim);
       if (vector.size() != dim) continue;  // check() takes it away
       result.ids.push_back(rows.integer(0));
       result.seq = rows.integer(1);
       result.rows.insert(result.rows.end(), vector.begin(), vector.end());
     }
     return result;
+  });
+}
+
+Result<std::vector<ImageId>> Catalog::images_matching(const TextQuery& query) {
+  const auto us = [](std::chrono::sys_days day, int64_t otherwise, bool is_set) {
+    return is_set ? int64_t{std::chrono::microseconds(day.time_since_epoch()).count()} : otherwise;
+  };
+  const int64_t from = us(query.added_from.value_or(std::chrono::sys_days{}), INT64_MIN,
+                          query.added_from.has_value());
+  const int64_t before = us(query.added_before.value_or(std::chrono::sys_days{}), INT64_MAX,
+                            query.added_before.has_value());
+  const auto list = [](const std::vector<std::string>& values) {
+    return std::span<const std::string>(values);
+  };
+  const std::string folded =
+      "(SELECT lower(strip_accents(x)) FROM (SELECT unnest(?::VARCHAR[]) x))";
+  const std::string named =
+      " EXISTS (SELECT 1 FROM (SELECT image_id, name FROM categories UNION ALL "
+      "SELECT image_id, name FROM suggestions WHERE NOT is_refused) c "
+      "WHERE c.image_id = i.id AND lower(strip_accents(c.name)) IN " +
+      folded + ")";
+  const std::string type = " i.format IN (SELECT unnest(?::VARCHAR[]))";
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageId>> {
+    auto rows = TRY(c.query(
+        "SELECT i.id FROM images i WHERE i.width BETWEEN ? AND ? AND i.height BETWEEN ? AND ? "
+        "AND i.bytes BETWEEN ? AND ? AND epoch_us(i.added_at) >= ? AND epoch_us(i.added_at) < ? "
+        "AND (len(?::VARCHAR[]) = 0 OR" +
+            type + ") AND NOT" + type + " AND (len(?::VARCHAR[]) = 0 OR" + named + ") AND NOT" +
+            named + " ORDER BY i.id",
+        {query.width.min, query.width.max, query.height.min, query.height.max, query.bytes.min,
+         query.bytes.max, from, before, list(query.types), list(query.types),
+         list(query.excluded_types), list(query.categories), list(query.categories),
+         list(query.excluded_categories)}));
+    std::vector<ImageId> ids;
+    while (rows.next()) ids.push_back(rows.integer(0));
+    return ids;
   });
 }
 

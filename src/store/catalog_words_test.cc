@@ -69,17 +69,72 @@ TEST_F(WordsTest, WhatIsReadIsKeptLineByLine) {
 TEST_F(WordsTest, TheUsersDescriptionIsBelievedAndNeverReplaced) {
   const auto catalog = fill();
   const auto described = [&] { return text(*catalog, 1).description; };
-  must(catalog->describe(1, DescribedBy::kUser, "mine"));
-  must(catalog->describe(1, DescribedBy::kVisionModel, "a model's"));
-  must(catalog->describe(1, DescribedBy::kLabels, "labels"));
+  must(catalog->describe(1, "mine"));
+  const auto say = [&](DescribedBy by, const std::string& text) {
+    must(catalog->put_descriptions(by, "d", std::vector<Catalog::Description>{{1, text}}));
+  };
+  say(DescribedBy::kVisionModel, "a model's");
+  say(DescribedBy::kLabels, "labels");
   EXPECT_EQ(described(), "mine");
-  must(catalog->describe(1, DescribedBy::kUser, "mine, better"));
+  must(catalog->describe(1, "mine, better"));
   EXPECT_EQ(described(), "mine, better");
-  must(catalog->describe(1, DescribedBy::kUser, ""));
+  must(catalog->describe(1, ""));
   EXPECT_EQ(described(), "a model's");
-  must(catalog->describe(1, DescribedBy::kVisionModel, ""));
+  say(DescribedBy::kVisionModel, "");
   EXPECT_EQ(described(), "labels");
-  EXPECT_EQ(catalog->describe(9, DescribedBy::kUser, "x").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(catalog->describe(9, "x").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(WordsTest, EachDescriberIsAskedOnceUnlessABetterOneHasSpoken) {
+  const auto catalog = fill();
+  const auto left = [&](DescribedBy by, const std::string& describer) {
+    Ids ids;
+    for (const Work& work : must(catalog->images_undescribed(by, describer, 0, 10)))
+      ids.push_back(work.n);
+    EXPECT_EQ(must(catalog->count_images_undescribed(by, describer)),
+              static_cast<int64_t>(ids.size()));
+    return ids;
+  };
+  EXPECT_EQ(left(DescribedBy::kLabels, "d1"), (Ids{1, 2, 3}));
+  must(catalog->put_descriptions(
+      DescribedBy::kLabels, "d1",
+      std::vector<Catalog::Description>{{1, "old"}, {1, "a cat"}, {2, ""}, {77, "gone"}}));
+  EXPECT_EQ(text(*catalog, 1).description, "a cat");
+  EXPECT_EQ(left(DescribedBy::kLabels, "d1"), (Ids{3})) << "2 was looked at, in vain";
+  EXPECT_EQ(left(DescribedBy::kLabels, "d2"), (Ids{1, 2, 3})) << "another one looks at all again";
+  EXPECT_EQ(left(DescribedBy::kVisionModel, "v"), (Ids{1, 2, 3}));
+  must(catalog->put_descriptions(DescribedBy::kVisionModel, "v",
+                                 std::vector<Catalog::Description>{{1, "better"}, {2, ""}}));
+  must(catalog->describe(3, "mine"));
+  EXPECT_EQ(left(DescribedBy::kLabels, "d2"), (Ids{2}));
+  EXPECT_EQ(left(DescribedBy::kVisionModel, "v2"), (Ids{1, 2}));
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
+TEST_F(WordsTest, FiltersFindImages) {
+  const auto catalog = open();
+  auto one = picture("/1", "1"), two = picture("/2", "2"), three = picture("/3", "3");
+  one.info = {.format = "png", .width = 100, .height = 50};
+  two.info = {.format = "jpeg", .width = 800, .height = 600};
+  three.info = {.format = "gif", .width = 1600, .height = 900};
+  one.added_at_us = 1'700'000'000'000'000;  // 2023-11-14
+  commit(*catalog, {one, two, three});
+  must(catalog->set_category(1, "Drake Hotline"));
+  must(catalog->suggest_categories(std::vector<CategorySuggestion>{{2, "Crème", 0.9F}}));
+  const auto found = [&](const std::string& query) {
+    return must(catalog->images_matching(must(parse_query(query))));
+  };
+  EXPECT_EQ(found("any words"), (Ids{1, 2, 3}));
+  EXPECT_EQ(found("type:png type:gif"), (Ids{1, 3}));
+  EXPECT_EQ(found("-type:png"), (Ids{2, 3}));
+  EXPECT_EQ(found("width>=800 height<900"), (Ids{2}));
+  EXPECT_EQ(found("before:2024"), (Ids{1}));
+  EXPECT_EQ(found("after:2023-11-14"), (Ids{1, 2, 3}));
+  EXPECT_EQ(found("after:2023-11-15"), (Ids{2, 3}));
+  EXPECT_EQ(found("category:\"drake hotline\""), (Ids{1}));
+  EXPECT_EQ(found("category:creme"), (Ids{2})) << "a suggestion counts";
+  EXPECT_EQ(found("-category:creme -category:\"Drake Hotline\""), (Ids{3}));
+  EXPECT_EQ(found("category:robert'); -- drake"), (Ids{}));
 }
 
 TEST_F(WordsTest, ASuggestedCategoryWaitsForAnAnswer) {
@@ -126,7 +181,7 @@ TEST_F(WordsTest, EveryChangeOfWordsIsTold) {
     EXPECT_EQ(changed(*catalog, seq), Ids{}) << what;
   };
   told({}, "nothing");
-  must(catalog->describe(2, DescribedBy::kUser, "x"));
+  must(catalog->describe(2, "x"));
   told({2}, "described");
   must(catalog->put_readings("r", std::vector<Catalog::Reading>{{3, {}}, {1, {}}}));
   told({1, 3}, "read");
@@ -167,7 +222,7 @@ TEST_F(WordsTest, TextsAreEmbeddedAsTheyAreNow) {
   EXPECT_EQ(must(catalog->count_texts_without_embedding(model)), 3);
   const auto page = must(catalog->texts_without_embedding(model, 0, 2));
   ASSERT_EQ(page.texts.size(), 2U);
-  must(catalog->describe(2, DescribedBy::kUser, "changed meanwhile"));
+  must(catalog->describe(2, "changed meanwhile"));
   must(catalog->put_text_embeddings(
       model, std::vector<Catalog::TextEmbedding>{{1, page.texts[0].seq, {0x3C00, 0}},
                                                  {2, page.texts[1].seq, {0, 0x3C00}},
@@ -180,15 +235,15 @@ TEST_F(WordsTest, TextsAreEmbeddedAsTheyAreNow) {
                    {text.id, text.seq, text.id == 3 ? Halves{} : Halves{0, 0x3C00}}}));
   EXPECT_EQ(must(catalog->count_texts_without_embedding(model)), 0);
   const auto all = must(catalog->text_vectors_since(model, 0, 10));
-  EXPECT_EQ(all.ids, (Ids{1, 2})) << "3 says nothing";
-  EXPECT_EQ(all.rows, (Floats{1, 0, 0, 1}));
-  EXPECT_EQ(must(catalog->text_vectors_since(model, before, 10)).ids, (Ids{2}));
+  EXPECT_EQ(all.ids, (Ids{1, 3, 2}));
+  EXPECT_EQ(all.rows, (Floats{1, 0, 0, 0, 0, 1})) << "3 says nothing";
+  EXPECT_EQ(must(catalog->text_vectors_since(model, before, 10)).ids, (Ids{3, 2}));
   EXPECT_EQ(catalog->put_text_embeddings(model, std::vector<Catalog::TextEmbedding>{{1, 1, {0}}})
                 .error()
                 .code,
             ErrorCode::kInvalidArgument);
   must(catalog->remove_images({{1}}));
-  EXPECT_EQ(must(catalog->text_vectors_since(model, 0, 10)).ids, (Ids{2}));
+  EXPECT_EQ(must(catalog->text_vectors_since(model, 0, 10)).ids, (Ids{3, 2}));
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
@@ -198,11 +253,11 @@ TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
            "DROP TABLE suggestions", "DROP TABLE text_embeddings",
            "DELETE FROM counters WHERE name = 'text'",
-           "DELETE FROM schema_migrations WHERE version = 2"});
+           "DELETE FROM schema_migrations WHERE version >= 2"});
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kConflict);
   const auto catalog = open();
   EXPECT_EQ(changed(*catalog, 0), (Ids{1, 2, 3}));
-  must(catalog->describe(1, DescribedBy::kUser, "x"));
+  must(catalog->describe(1, "x"));
   EXPECT_EQ(changed(*catalog, 3), (Ids{1}));
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
@@ -215,7 +270,7 @@ TEST_F(WordsTest, CheckMendsDamagedWords) {
            {"DELETE FROM texts WHERE image_id = 2", "images whose words have no change number: 1"},
            {"INSERT INTO texts VALUES (1, 2)",
             "change numbers of words that belong to no image, or to one that has another: 2"},
-           {"INSERT INTO descriptions VALUES (44, 1, 'x')",
+           {"INSERT INTO descriptions VALUES (44, 1, 'x', '')",
             "descriptions of images that are not there: 1"},
            {"INSERT INTO categories VALUES (44, 'x')",
             "categories of images that are not there: 1"},

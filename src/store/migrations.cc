@@ -80,6 +80,11 @@ const std::vector<std::vector<std::string>>& migrations() {
           "CREATE TABLE suggestions(image_id BIGINT NOT NULL, name VARCHAR NOT NULL, "
           "similarity FLOAT NOT NULL, is_refused BOOLEAN NOT NULL)",
       },
+      {
+          // 3: which model, asked in which way, has described an image, though it had nothing to
+          // say; empty for the user.
+          "ALTER TABLE descriptions ADD COLUMN describer VARCHAR DEFAULT ''",
+      },
   };
   return all;
 }

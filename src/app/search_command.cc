@@ -1,0 +1,123 @@
+// search.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "app/commands.h"
+#include "app/report.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "engine/word_search.h"
+
+namespace mimeme {
+namespace {
+
+constexpr const char* kFields[] = {"says", "description", "category", "name"};
+constexpr const char* kKinds[] = {"exact", "prefix", "confused", "typo", "part"};
+constexpr size_t kContext = 40;  // bytes shown on either side of a match in a long text
+
+Json to_json(const ExplainedMatch& match) {
+  Json::Object object{{"field", kFields[static_cast<int>(match.field)]},
+                      {"kind", kKinds[static_cast<int>(match.kind)]},
+                      {"context", match.context},
+                      {"begin", match.begin},
+                      {"end", match.end},
+                      {"match", match.context.substr(match.begin, match.end - match.begin)}};
+  if (match.corners) {
+    Json::Array corners;
+    for (const auto& [x, y] : *match.corners)
+      corners.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
+    object.emplace_back("corners", std::move(corners));
+  }
+  return object;
+}
+
+Json to_json(const ExplainedHit& hit) {
+  Json::Array matches;
+  for (const ExplainedMatch& match : hit.matches) matches.push_back(to_json(match));
+  Json::Object object = to_json(hit.image);
+  object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));
+  object.emplace_back("description", hit.description);
+  object.emplace_back("category", hit.category);
+  object.emplace_back("category_is_suggested", hit.is_suggested);
+  object.emplace_back("why", Json::Object{{"text", static_cast<double>(hit.hit.text)},
+                                          {"meaning", static_cast<double>(hit.hit.meaning)},
+                                          {"matches", std::move(matches)}});
+  return object;
+}
+
+bool continues_letter(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// "says: when [you] [see] it"
+std::vector<std::string> reasons(const ExplainedHit& hit) {
+  std::vector<std::string> reasons;
+  for (size_t i = 0; i < hit.matches.size();) {
+    const ExplainedMatch& first = hit.matches[i];
+    const std::string& text = first.context;
+    std::string marked;
+    size_t at = first.begin > kContext ? first.begin - kContext : 0;
+    while (at > 0 && continues_letter(text[at])) --at;
+    if (at > 0) marked = "…";
+    size_t last = 0;
+    for (; i < hit.matches.size() && hit.matches[i].field == first.field &&
+           hit.matches[i].context == text && hit.matches[i].begin >= at;
+         ++i) {
+      const ExplainedMatch& match = hit.matches[i];
+      marked += text.substr(at, match.begin - at) + "[" +
+                text.substr(match.begin, match.end - match.begin) + "]";
+      at = last = match.end;
+    }
+    size_t end = std::min(text.size(), last + kContext);
+    while (end < text.size() && continues_letter(text[end])) ++end;
+    marked += text.substr(last, end - last) + (end < text.size() ? "…" : "");
+    reasons.push_back(
+        std::string(kFields[static_cast<int>(first.field)]) + ": " + marked +
+        (first.field == TextField::kCategory && hit.is_suggested ? " (suggested)" : ""));
+  }
+  if (hit.hit.meaning > 0)
+    reasons.push_back(fmt::format("means the like ({:.2f})", hit.hit.meaning));
+  return reasons;
+}
+
+}  // namespace
+
+Result<ExitCode> search(const Context& context, const SearchArguments& arguments) {
+  std::string text;
+  for (const std::string& word : arguments.words) (text += text.empty() ? "" : " ") += word;
+  const TextQuery query = TRY(parse_query(text));
+  ProgressBar bar(context.quiet || context.json);
+  const auto library = TRY(open_library(context, Library::Access::kRead, bar));
+  const auto by_words = TRY(WordSearch::open(*library));
+  WordSearchTimes took;
+  auto found = TRY(by_words->search(query, {.limit = arguments.limit}, &took));
+  std::erase_if(found, [&](const WordHit& hit) {
+    return hit.similarity < static_cast<float>(arguments.min_similarity);
+  });
+  log(LogLevel::kDebug,
+      fmt::format("filter {:.1f} ms, text {:.1f} ms beside encode {:.1f} ms and meaning {:.1f} ms, "
+                  "fuse {:.1f} ms: {:.1f} ms",
+                  took.filter_ms, took.text_ms, took.encode_ms, took.meaning_ms, took.fuse_ms,
+                  took.total_ms));
+  const auto hits = TRY(by_words->explain(found));
+  if (context.json) {
+    Json::Array list;
+    for (const ExplainedHit& hit : hits) list.push_back(to_json(hit));
+    print_json(Json::Object{{"query", to_utf8(text)}, {"hits", std::move(list)}});
+  } else if (hits.empty()) {
+    fmt::print("nothing relevant: no image in the library says, shows or is called that\n");
+  } else {
+    std::vector<std::vector<std::string>> rows{{"similarity", "id", "why", "path"}};
+    for (const ExplainedHit& hit : hits) {
+      const std::vector<std::string> why = reasons(hit);
+      const size_t lines = std::max({why.size(), hit.image.paths.size(), size_t{1}});
+      for (size_t i = 0; i < lines; ++i)
+        rows.push_back({i == 0 ? fmt::format("{:.3f}", hit.hit.similarity) : "",
+                        i == 0 ? std::to_string(hit.image.id) : "", i < why.size() ? why[i] : "",
+                        i < hit.image.paths.size() ? hit.image.paths[i] : ""});
+    }
+    print_table(rows);
+  }
+  return hits.empty() ? kExitNothingFound : kExitDone;
+}
+
+}  // namespace mimeme

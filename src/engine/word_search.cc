@@ -1,0 +1,237 @@
+#include "engine/word_search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "core/fuse.h"
+#include "engine/documents.h"
+
+namespace mimeme {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Ids = std::unordered_set<ImageId>;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// What is asked, as a sentence; and what only the full-text leg can see to.
+struct Asked {
+  std::string words;
+  std::vector<TextTerm> excluded;
+  bool has_phrase = false;
+  bool has_filter = false;
+};
+
+Asked read(const TextQuery& query) {
+  Asked asked;
+  for (const TextTerm& term : query.terms) {
+    if (term.is_excluded) {
+      asked.excluded.push_back(term);
+      continue;
+    }
+    (asked.words += asked.words.empty() ? "" : " ") += term.text;
+    asked.has_phrase = asked.has_phrase || term.is_phrase;
+  }
+  asked.has_filter = !(query == TextQuery{.terms = query.terms});
+  return asked;
+}
+
+std::vector<WordHit> newest(const std::vector<ImageId>& ids, const Ids& excluded, int limit) {
+  std::vector<WordHit> hits;
+  for (auto id = ids.rbegin(); id != ids.rend() && hits.size() < static_cast<size_t>(limit); ++id)
+    if (!excluded.contains(*id)) hits.push_back({.id = *id, .similarity = 1, .matches = {}});
+  return hits;
+}
+
+size_t characters(std::string_view utf8) {
+  return static_cast<size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+// The part of a line's box where bytes begin..end of its text stand, all letters being about as
+// wide.
+Quad part_of(const TextLine& line, size_t begin, size_t end) {
+  const auto whole = static_cast<float>(std::max<size_t>(1, characters(line.text)));
+  const std::string_view text = line.text;
+  const float from = static_cast<float>(characters(text.substr(0, begin))) / whole;
+  const float to = static_cast<float>(characters(text.substr(0, end))) / whole;
+  const auto between = [](const Point& a, const Point& b, float t) {
+    return Point{.x = a.x + (b.x - a.x) * t, .y = a.y + (b.y - a.y) * t};
+  };
+  const auto& [top_left, top_right, bottom_right, bottom_left] = line.corners;
+  return {between(top_left, top_right, from), between(top_left, top_right, to),
+          between(bottom_left, bottom_right, to), between(bottom_left, bottom_right, from)};
+}
+
+// A match in the ocr field may go over several lines: one for each.
+void explain_lines(const ImageText& text, const TextMatch& match, std::vector<ExplainedMatch>& to) {
+  size_t start = 0;
+  for (const TextLine& line : text.lines) {
+    const size_t stop = start + line.text.size();
+    const size_t begin = std::max(match.begin, start), end = std::min(match.end, stop);
+    if (begin < end)
+      to.push_back({.field = match.field,
+                    .kind = match.kind,
+                    .context = line.text,
+                    .begin = begin - start,
+                    .end = end - start,
+                    .corners = part_of(line, begin - start, end - start)});
+    start = stop + 1;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WordSearch>> WordSearch::open(Library& library) {
+  std::unique_ptr<TextEncoder> encoder;
+  const auto manifest = library.registry().find(library.options().text_model, kTextEmbedding);
+  const auto words = library.words();
+  if (manifest && words && words->meaning)
+    encoder = TRY(library.options().open_text_encoder(*manifest, {.threads = 1}));
+  return std::unique_ptr<WordSearch>(new WordSearch(library, std::move(encoder)));
+}
+
+Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
+                                                const WordSearchOptions& options,
+                                                WordSearchTimes* times) const {
+  const auto start = Clock::now();
+  WordSearchTimes ignored;
+  WordSearchTimes& took = times ? *times : ignored;
+  const Asked asked = read(query);
+  if (asked.words.empty() && asked.excluded.empty() && !asked.has_filter)
+    return Error{ErrorCode::kInvalidArgument, "say what to look for"};
+  const auto words = library_.words();
+  if (!words)
+    return Error{ErrorCode::kNotFound, library_.directory() +
+                                           " has no text index and none can be made there now: "
+                                           "run `mimeme check`"};
+
+  Ids excluded, passed;
+  std::vector<ImageId> passed_by_id;
+  for (const ImageId id : TRY(words->text->containing(asked.excluded))) excluded.insert(id);
+  if (asked.has_filter || asked.words.empty()) {
+    passed_by_id = TRY(library_.catalog().images_matching(query));
+    passed.insert(passed_by_id.begin(), passed_by_id.end());
+  }
+  took.filter_ms = ms_since(start);
+  if (asked.words.empty()) return newest(passed_by_id, excluded, options.limit);
+
+  const int each = std::max(100, 4 * options.limit);  // hits of a leg
+  const auto find_text = [&]() -> Result<std::vector<TextHit>> {
+    const auto began = Clock::now();
+    TextSearchOptions search{.limit = each};
+    if (asked.has_filter) search.filter = [&](ImageId id) { return passed.contains(id); };
+    auto hits = words->text->search(query, search);
+    took.text_ms = ms_since(began);
+    return hits;
+  };
+  Ids with_phrase;
+  const auto find_meaning = [&]() -> Result<std::vector<Hit>> {
+    if (!encoder_ || !words->meaning) return std::vector<Hit>{};
+    auto began = Clock::now();
+    const std::vector<float> vector = TRY(encoder_->encode({&asked.words, 1}));
+    took.encode_ms = ms_since(began);
+    began = Clock::now();
+    SearchOptions search{.limit = each, .min_similarity = options.min_meaning};
+    if (asked.has_filter || asked.has_phrase || !excluded.empty())
+      search.filter = [&](ImageId id) {
+        return (!asked.has_filter || passed.contains(id)) &&
+               (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
+      };
+    auto hits = words->meaning->search(vector, search);
+    took.meaning_ms = ms_since(began);
+    return hits;
+  };
+
+  std::vector<TextHit> text;
+  std::vector<Hit> meaning;
+  if (asked.has_phrase) {
+    // Only who has the phrase is a hit, and that the text index alone knows.
+    text = TRY(find_text());
+    for (const TextHit& hit : text) with_phrase.insert(hit.id);
+    meaning = TRY(find_meaning());
+  } else {
+    auto beside = std::async(std::launch::async, find_meaning);
+    auto found = find_text();
+    auto meant = beside.get();
+    text = TRY(std::move(found));
+    meaning = TRY(std::move(meant));
+  }
+
+  const auto began = Clock::now();
+  std::vector<Hit> text_leg;
+  std::unordered_map<ImageId, TextHit*> text_by_id;
+  for (TextHit& hit : text) {
+    text_leg.push_back({hit.id, hit.score});
+    text_by_id[hit.id] = &hit;
+  }
+  const RankedLeg legs[] = {{text_leg, options.text_weight}, {meaning, options.meaning_weight}};
+  std::vector<WordHit> hits;
+  for (const FusedHit& fused :
+       fuse(legs, {.k = options.k, .limit = static_cast<size_t>(options.limit)})) {
+    WordHit hit{.id = fused.id,
+                .similarity = std::max(fused.legs[0].similarity, fused.legs[1].similarity),
+                .text = fused.legs[0].similarity,
+                .meaning = fused.legs[1].similarity,
+                .matches = {}};
+    if (const auto at = text_by_id.find(hit.id); at != text_by_id.end())
+      hit.matches = std::move(at->second->matches);
+    hits.push_back(std::move(hit));
+  }
+  took.fuse_ms = ms_since(began);
+  took.total_ms = ms_since(start);
+  return hits;
+}
+
+Result<std::vector<ExplainedHit>> WordSearch::explain(std::span<const WordHit> hits) const {
+  std::vector<ImageId> ids;
+  for (const WordHit& hit : hits) ids.push_back(hit.id);
+  std::unordered_map<ImageId, ImageRecord> images;
+  for (ImageRecord& image : TRY(library_.catalog().images_by_id(ids)))
+    images.emplace(image.id, std::move(image));
+  std::unordered_map<ImageId, ImageText> texts;
+  for (ImageText& text : TRY(library_.catalog().texts(ids)))
+    texts.emplace(text.id, std::move(text));
+
+  std::vector<ExplainedHit> explained;
+  for (const WordHit& hit : hits) {
+    const auto image = images.find(hit.id);
+    const auto known = texts.find(hit.id);
+    if (image == images.end() || known == texts.end()) continue;
+    const ImageText& text = known->second;
+    const TextDocument document = to_document(text);
+    ExplainedHit out{.image = image->second,
+                     .hit = hit,
+                     .description = document.description,
+                     .category = document.category,
+                     .is_suggested = text.category.empty() && !document.category.empty(),
+                     .matches = {}};
+    for (const TextMatch& match : hit.matches) {
+      if (match.field == TextField::kOcr) {
+        explain_lines(text, match, out.matches);
+        continue;
+      }
+      const std::string& field = match.field == TextField::kDescription ? document.description
+                                 : match.field == TextField::kCategory  ? document.category
+                                                                        : document.name;
+      if (match.end <= field.size())  // or it has changed meanwhile
+        out.matches.push_back({.field = match.field,
+                               .kind = match.kind,
+                               .context = field,
+                               .begin = match.begin,
+                               .end = match.end,
+                               .corners = std::nullopt});
+    }
+    explained.push_back(std::move(out));
+  }
+  return explained;
+}
+
+}  // namespace mimeme

@@ -1,0 +1,79 @@
+// Words → the images that say, show, mean or are called that. Two legs, run side by side and fused
+// by rank (core/fuse.h): the full-text index, and the meaning of the query against that of each
+// image's texts.
+#ifndef MIMEME_ENGINE_WORD_SEARCH_H_
+#define MIMEME_ENGINE_WORD_SEARCH_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/query.h"
+#include "engine/library.h"
+
+namespace mimeme {
+
+// Measured: docs/decisions/0009.
+struct WordSearchOptions {
+  int limit = 20;
+  double text_weight = 1, meaning_weight = 0.3;  // of the legs
+  double k = 10;                                 // FuseOptions::k
+  float min_meaning = 0.35F;  // cosines below say nothing: unlike texts are as near
+};
+
+// Why an image is a hit: of each leg, 0 if it did not find it.
+struct WordHit {
+  ImageId id = 0;
+  float similarity = 0;            // 0..1: the better leg's
+  float text = 0;                  // TextHit::score
+  float meaning = 0;               // cosine
+  std::vector<TextMatch> matches;  // where, in the texts of to_document()
+};
+
+// A match in words, for people.
+struct ExplainedMatch {
+  TextField field = TextField::kOcr;
+  MatchKind kind = MatchKind::kExact;
+  std::string context;          // the line that was read, or the whole field
+  size_t begin = 0, end = 0;    // bytes of the context: what matched
+  std::optional<Quad> corners;  // in the picture, of what was read there
+};
+struct ExplainedHit {
+  ImageRecord image;
+  WordHit hit;
+  std::string description, category;
+  bool is_suggested = false;  // the category: it waits for the user's answer
+  std::vector<ExplainedMatch> matches;
+};
+
+// How long the parts of a search took. The legs run side by side.
+struct WordSearchTimes {
+  double filter_ms = 0, text_ms = 0, encode_ms = 0, meaning_ms = 0, fuse_ms = 0, total_ms = 0;
+};
+
+class WordSearch {
+ public:
+  // Loads the text model, if there is one. REQUIRES: the library outlives it.
+  static Result<std::unique_ptr<WordSearch>> open(Library& library);
+
+  // Best first. A query without words but with filters lists what passes them, newest first, with
+  // similarity 1. Thread-safe. kInvalidArgument: neither words nor filters; kNotFound: the words'
+  // index could not be made.
+  Result<std::vector<WordHit>> search(const TextQuery& query, const WordSearchOptions& options,
+                                      WordSearchTimes* times = nullptr) const;
+
+  // In the same order; an image that has gone meanwhile is left out. Thread-safe.
+  Result<std::vector<ExplainedHit>> explain(std::span<const WordHit> hits) const;
+
+ private:
+  WordSearch(Library& library, std::unique_ptr<TextEncoder> encoder)
+      : library_(library), encoder_(std::move(encoder)) {}
+
+  Library& library_;
+  const std::unique_ptr<TextEncoder> encoder_;  // null: that leg is left out
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_WORD_SEARCH_H_

@@ -1,0 +1,177 @@
+#include "engine/words.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "core/half.h"
+#include "core/sha256.h"
+#include "engine/documents.h"
+#include "engine/stage.h"
+#include "media/scan.h"
+
+namespace mimeme {
+namespace {
+
+using Stage = WordsProgress::Stage;
+
+constexpr int kReadingSide = 1600;  // more finds no more words (docs/decisions/0006)
+constexpr int kTextBatch = 32;      // texts in one inference
+
+class Learner {
+ public:
+  Learner(Library& library, const WordsOptions& options, const WordsEvents& events)
+      : library_(library), catalog_(library.catalog()), options_(options), events_(events) {}
+
+  Result<WordsSummary> run() {
+    const auto start = std::chrono::steady_clock::now();
+    TRY(unless_missing(read(), "the words in pictures are not read"));
+    TRY(unless_missing(embed(0), "what texts mean is not searched"));
+    TRY(library_.refresh_words());
+    summary_.cancelled = options_.stop.stop_requested();
+    summary_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::move(summary_);
+  }
+
+  // Texts that changed after `seq`.
+  Result<> embed(int64_t seq) {
+    const Manifest manifest =
+        TRY(library_.registry().find(library_.options().text_model, kTextEmbedding));
+    const ModelId model = TRY(catalog_.register_model(
+        {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));
+    const int64_t total = TRY(catalog_.count_texts_without_embedding(model));
+    if (total == 0) return {};
+    // All cores for one inference: the texts of a batch are short.
+    const auto encoder = TRY(library_.options().open_text_encoder(manifest, {.threads = 0}));
+    while (!options_.stop.stop_requested()) {
+      const TextPage page = TRY(catalog_.texts_without_embedding(model, seq, kTextBatch));
+      if (page.texts.empty()) break;
+      seq = page.seq;
+      TRY(catalog_.put_text_embeddings(model, TRY(embed(*encoder, page.texts))));
+      summary_.embedded += static_cast<int64_t>(page.texts.size());
+      events_.progress({.stage = Stage::kEmbedding, .done = summary_.embedded, .total = total});
+    }
+    return library_.refresh_words();
+  }
+
+  int64_t embedded() const { return summary_.embedded; }
+
+ private:
+  // What one picture came to; on an error only that and the path count.
+  struct Read {
+    Catalog::Reading reading;
+    std::string path, error;
+  };
+
+  // A model that is not installed leaves its stage out, and says so once.
+  Result<> unless_missing(Result<> done, const std::string& consequence) {
+    if (done || done.error().code != ErrorCode::kNotFound) return done;
+    summary_.left_out.push_back(consequence + ": " + done.error().message);
+    return {};
+  }
+
+  Result<> read() {
+    const std::string manifest = TRY(library_.registry().manifest_path(library_.options().reader));
+    const std::string reader = to_hex(TRY(sha256_file(manifest)));
+    WordsProgress progress{.stage = Stage::kReading,
+                           .total = TRY(catalog_.count_images_unread(reader))};
+    if (progress.total == 0) return {};
+    const auto ocr = TRY(library_.options().open_ocr(manifest, 1));
+    events_.progress(progress);
+    return run_stage<Read>(
+        [&](int64_t after, int limit) { return catalog_.images_unread(reader, after, limit); },
+        [&](const Work& work) {
+          Read out{.reading = {.id = work.n}, .path = work.path};
+          auto lines = read_picture(*ocr, work.path);
+          if (lines) {
+            out.reading.lines = *std::move(lines);
+          } else {
+            out.error = lines.error().message;
+          }
+          return out;
+        },
+        [&](std::span<const Read> batch) -> Result<> {
+          std::vector<Catalog::Reading> readings;
+          for (const Read& out : batch)
+            if (count(out.path, out.error, progress)) readings.push_back(out.reading);
+          TRY(catalog_.put_readings(reader, readings));
+          summary_.read += static_cast<int64_t>(readings.size());
+          events_.progress(progress);
+          return library_.refresh_words();
+        },
+        {.threads = options_.threads, .stop = options_.stop});
+  }
+
+  Result<std::vector<TextLine>> read_picture(const Ocr& ocr, const std::string& path) const {
+    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
+    const Decoded picture =
+        TRY(decode(file.bytes, {.width = kReadingSide, .height = kReadingSide, .fit = Fit::kInside},
+                   options_.limits));
+    auto lines = TRY(ocr.read(picture.rgb, picture.width, picture.height));
+    const float across = static_cast<float>(picture.info.width) / static_cast<float>(picture.width);
+    const float down = static_cast<float>(picture.info.height) / static_cast<float>(picture.height);
+    for (TextLine& line : lines)
+      for (Point& corner : line.corners) corner = {corner.x * across, corner.y * down};
+    return lines;
+  }
+
+  // Counts one picture; false, and said, if it failed.
+  bool count(const std::string& path, const std::string& error, WordsProgress& progress) {
+    ++progress.done;
+    if (error.empty()) return true;
+    ++progress.failed;
+    ++summary_.failed;
+    events_.failed({.path = path, .error = error});
+    return false;
+  }
+
+  static Result<std::vector<Catalog::TextEmbedding>> embed(const TextEncoder& encoder,
+                                                           std::span<const ImageText> texts) {
+    std::vector<Catalog::TextEmbedding> embeddings;
+    std::vector<std::string> meanings;
+    for (const ImageText& text : texts) {
+      embeddings.push_back({.id = text.id, .text_seq = text.seq, .vector = {}});
+      meanings.push_back(meaning_text(text));
+    }
+    std::vector<std::string> said;
+    for (const std::string& meaning : meanings)
+      if (!meaning.empty()) said.push_back(meaning);
+    if (said.empty()) return embeddings;
+    const std::vector<Half> rows = to_half(TRY(encoder.encode(said)));
+    const auto dim = static_cast<ptrdiff_t>(rows.size() / said.size());
+    auto row = rows.begin();
+    for (size_t i = 0; i < embeddings.size(); ++i) {
+      if (meanings[i].empty()) continue;
+      embeddings[i].vector.assign(row, row + dim);
+      row += dim;
+    }
+    return embeddings;
+  }
+
+  Library& library_;
+  Catalog& catalog_;
+  const WordsOptions& options_;
+  const WordsEvents& events_;
+  WordsSummary summary_;
+};
+
+}  // namespace
+
+Result<WordsSummary> learn_words(Library& library, const WordsOptions& options,
+                                 const WordsEvents& events) {
+  return Learner(library, options, events).run();
+}
+
+Result<int64_t> embed_texts(Library& library, int64_t seq) {
+  const WordsOptions options;
+  const WordsEvents events;
+  Learner learner(library, options, events);
+  const auto done = learner.embed(seq);
+  if (!done && done.error().code != ErrorCode::kNotFound) return done.error();
+  TRY(library.refresh_words());
+  return learner.embedded();
+}
+
+}  // namespace mimeme

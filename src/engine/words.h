@@ -1,0 +1,64 @@
+// What pictures say, show and mean: the background stages that follow an ingest. An image is found
+// by picture as soon as it is embedded; by words once these have got to it.
+//
+//     read        the words in the picture (OCR)
+//     describe    what it shows: labels, offline
+//     embed       what its texts mean
+//
+// Each stage asks the catalog what is left, so each goes on where a kill or Ctrl-C ended it; each
+// batch is committed, and the words' indexes follow it.
+#ifndef MIMEME_ENGINE_WORDS_H_
+#define MIMEME_ENGINE_WORDS_H_
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/library.h"
+
+namespace mimeme {
+
+struct WordsProgress {
+  enum class Stage { kReading, kDescribing, kEmbedding };
+  Stage stage = Stage::kReading;
+  int64_t done = 0;
+  int64_t total = 0;
+  int64_t failed = 0;
+};
+
+struct WordsOptions {
+  int threads = 0;  // of each stage; 0: one for each core
+  DecodeLimits limits;
+  std::stop_token stop;
+};
+
+// Called on the thread that called.
+struct WordsEvents {
+  std::function<void(const WordsProgress&)> progress = [](const WordsProgress&) {};
+  // A picture that a stage could not do; it is tried again the next time.
+  std::function<void(const FailedFile&)> failed = [](const FailedFile&) {};
+};
+
+struct WordsSummary {
+  int64_t read = 0;
+  int64_t described = 0;
+  int64_t embedded = 0;  // texts
+  int64_t failed = 0;
+  bool cancelled = false;
+  std::vector<std::string> left_out;  // stages that could not be done at all, and why
+  double seconds = 0;
+};
+
+// REQUIRES: the library is open for writing.
+Result<WordsSummary> learn_words(Library& library, const WordsOptions& options,
+                                 const WordsEvents& events);
+
+// The last stage alone, for texts that changed after `seq`: after an edit. Returns how many it has
+// embedded; none without a text model.
+Result<int64_t> embed_texts(Library& library, int64_t seq);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_WORDS_H_
