@@ -20,8 +20,9 @@ TEST_F(CheckTest, EachPassTellsHowFarItIs) {
       }});
   ASSERT_TRUE(report) << report.error().message;
   const std::pair<int64_t, int64_t> all{5, 5};
-  EXPECT_EQ(told,
-            (decltype(told){{"checking the vector index", all}, {"checking originals", all}}));
+  EXPECT_EQ(told, (decltype(told){{"checking the vector index", all},
+                                  {"checking the text index", all},
+                                  {"checking originals", all}}));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "core/sha256.h"
@@ -80,6 +81,43 @@ class FakeEncoder : public ImageEncoder {
   const Fails fails_;
 };
 
+// Reads in a picture what the test has written down for it.
+class FakeOcr : public Ocr {
+ public:
+  using Reads = std::function<Result<std::vector<TextLine>>(std::span<const uint8_t> rgb)>;
+  explicit FakeOcr(Reads reads) : reads_(std::move(reads)) {}
+  Result<std::vector<TextLine>> read(std::span<const uint8_t> rgb, int, int) const override {
+    return reads_ ? reads_(rgb) : std::vector<TextLine>{};
+  }
+
+ private:
+  const Reads reads_;
+};
+
+// Words that begin with the same three letters mean the same ("kitten", "kitty").
+class FakeTextEncoder : public TextEncoder {
+ public:
+  explicit FakeTextEncoder(Manifest manifest) : manifest_(std::move(manifest)) {}
+  const Manifest& manifest() const override { return manifest_; }
+  Result<std::vector<float>> encode(std::span<const std::string> texts) const override {
+    const int dim = manifest_.dim;
+    std::vector<float> rows(texts.size() * static_cast<size_t>(dim));
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::istringstream words(texts[i]);
+      for (std::string word; words >> word;) {
+        size_t at = 0;
+        for (const char c : word.substr(0, 3)) at = at * 31 + static_cast<size_t>(c | 0x20);
+        rows[i * static_cast<size_t>(dim) + at % static_cast<size_t>(dim)] += 1;
+      }
+    }
+    l2_normalise(rows, dim);
+    return rows;
+  }
+
+ private:
+  const Manifest manifest_;
+};
+
 class LibraryTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -110,6 +148,20 @@ class LibraryTest : public testing::Test {
         << dim << "}}}";
   }
 
+  // Models for words, which the registry finds.
+  void add_word_models() {
+    const auto texts = root_ / "models" / "meaning", reader = root_ / "models" / "reader";
+    std::filesystem::create_directories(texts);
+    std::filesystem::create_directories(reader);
+    std::ofstream(texts / "manifest.json")
+        << R"({"format":1,"name":"meaning","task":"text-embedding","file":"model.onnx","sha256":")"
+        << std::string(64, '0') << R"(","bytes":1,"licence":"none","source":"test",)"
+        << R"("input":{"ids":"i","mask":"m","max_tokens":9,"tokenizer":"wordpiece-uncased",)"
+        << R"("vocabulary":"vocab.txt","vocabulary_sha256":")" << std::string(64, '0')
+        << R"("},"outputs":{"embedding":{"name":"out","dim":251}}})";
+    std::ofstream(reader / "manifest.json") << R"({"format":1,"task":"ocr"})";
+  }
+
   // Picture number `seed`: noise, so that no two are alike.
   std::string add_picture(int seed, const std::string& name = "") {
     std::mt19937 random(static_cast<unsigned>(seed));
@@ -125,11 +177,22 @@ class LibraryTest : public testing::Test {
         {.directory = root_ / "library",
          .model_folders = {root_ / "models"},
          .default_model = "small",
+         .text_model = "meaning",
+         .reader = "reader",
          .open_encoder = [this](const Manifest& manifest,
                                 const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
            std::this_thread::sleep_for(load_time_);
            return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
          },
+         .open_text_encoder =
+             [](const Manifest& manifest, const EncoderOptions&) {
+               return Result<std::unique_ptr<TextEncoder>>(
+                   std::make_unique<FakeTextEncoder>(manifest));
+             },
+         .open_ocr =
+             [this](const std::string&, int) {
+               return Result<std::unique_ptr<Ocr>>(std::make_unique<FakeOcr>(reads_));
+             },
          .progress =
              [this](const char* what, int64_t done, int64_t total) {
                derived_[what] = {done, total};
@@ -139,6 +202,7 @@ class LibraryTest : public testing::Test {
 
   std::filesystem::path root_;
   FakeEncoder::Fails fails_;                // of encoders made from now on
+  FakeOcr::Reads reads_;                    // of readers made from now on
   std::chrono::milliseconds load_time_{0};  // that opening an encoder takes
   // What LibraryOptions::progress was told last of each kind: done, total.
   std::map<std::string, std::pair<int64_t, int64_t>> derived_;

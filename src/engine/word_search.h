@@ -17,8 +17,8 @@ namespace mimeme {
 // Measured: docs/decisions/0009.
 struct WordSearchOptions {
   int limit = 20;
-  double text_weight = 1, meaning_weight = 0.3;  // of the legs
-  double k = 10;                                 // FuseOptions::k
+  double text_weight = 1, meaning_weight = 0.2;  // of the legs
+  double k = 1;                                  // FuseOptions::k
   float min_meaning = 0.35F;  // cosines below say nothing: unlike texts are as near
 };
 
