@@ -24,21 +24,21 @@ test('tasks are measured, and those that cannot be done are listed', async () =>
     { task: 'copy/mirror', query: { image: 'queries/a.jpg' }, relevant: at('a-300', 'a-200', 'a-150') },
     { task: 'family/mirror', query: { image: 'queries/a.jpg' }, exclude: at('a-300', 'b-300', 'b-200', 'b-150'), relevant: at('a-200', 'a-150') },
     { task: 'wrong', query: { image: 'library/a-300.jpg' }, relevant: at('b-150') },
-    { task: 'words', query: { text: 'a lion' }, relevant: at('a-300') },
+    { task: 'name', query: { text: 'first family' }, relevant: at('a-300', 'a-200', 'a-150') },
     { task: 'absent', query: { image: 'queries/a.jpg' }, relevant: [] },
     { task: 'template', query: { image: 'library/a-200.jpg' }, relevant: at('a-200') },
   ]);
-  write('labels.jsonl', [{ image: 'library/a-300.jpg', category: 'A' }]);
+  write('labels.jsonl', [{ image: 'library/a-300.jpg', category: 'First Family' }]);
 
   const early = mimeme(library, 'evaluate', manifest);
   assert.equal(early.code, 4, 'nothing is indexed yet');
   assert.equal(json(library, 0, 'add', images).embedded, 6);
   const { tasks, skipped } = json(library, 0, 'evaluate', manifest, '--labels', path.join(corpus, 'labels.jsonl'));
   assert.deepEqual(tasks.map(t => [t.task, t.queries, t.r1, t.map]),
-    [['template', 2, 1, 1], ['copy/mirror', 1, 1, 1], ['family/mirror', 1, 1, 1], ['wrong', 1, 0, tasks[3].map]]);
+    [['template', 2, 1, 1], ['copy/mirror', 1, 1, 1], ['family/mirror', 1, 1, 1], ['wrong', 1, 0, tasks[3].map], ['name', 1, 1, 1]]);
   assert.ok(tasks[3].map > 0 && tasks[3].map <= 1 / 3, 'behind the two of the other template');
   for (const t of tasks) assert.ok(t.p50_ms > 0 && t.p99_ms >= t.p50_ms && t.r10 >= t.r1);
-  assert.deepEqual(skipped.map(s => [s.task, s.queries]), [['template', 1], ['words', 1], ['absent', 1]]);
+  assert.deepEqual(skipped.map(s => [s.task, s.queries]), [['template', 1], ['absent', 1]]);
   assert.match(skipped[0].why, /the query itself/);
   const table = mimeme(library, 'evaluate', manifest).stdout;
   assert.match(table, /^task +queries +R@1 +R@10 +P@5 +mAP +p50 ms +p99 ms$/m);

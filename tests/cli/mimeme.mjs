@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
+import sharp from 'sharp';
 
 export const program = process.env.MIMEME ?? path.resolve('build/release/mimeme');
 export const stamps = '/usr/share/tuxpaint/stamps';
@@ -66,4 +67,12 @@ export function copy_into(folder, files) {
     fs.copyFileSync(file, to);
     return to;
   });
+}
+
+// A picture with white capitals above and below, outlined in black, as a meme has them.
+export async function make_meme(file, stamp, top, bottom) {
+  const line = (text, y) => `<text x="320" y="${y}" font-family="Bebas Neue" font-size="64" text-anchor="middle" fill="white" stroke="black" stroke-width="6" paint-order="stroke">${text}</text>`;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  await sharp(stamp).flatten({ background: '#5a7d9a' }).resize(640, 480, { fit: 'contain', background: '#5a7d9a' })
+    .composite([{ input: Buffer.from(`<svg width="640" height="480">${line(top, 70)}${line(bottom, 460)}</svg>`) }]).png().toFile(file);
 }
