@@ -99,6 +99,24 @@ Result<Manifest::Text> parse_text(const Json& json, const std::filesystem::path&
   return text;
 }
 
+Result<int64_t> get_size(const Json& json, std::string_view key) {
+  const int64_t bytes = TRY(json.get_integer(key));
+  if (bytes < 1) return corrupt("`" + std::string(key) + "` must be above 0");
+  return bytes;
+}
+
+Result<Manifest::Classifier> parse_classifier(const Json& json,
+                                              const std::filesystem::path& folder) {
+  Manifest::Classifier classifier;
+  classifier.file = TRY(get_file(json, "file", folder));
+  classifier.sha256 = TRY(get_sha256(json, "sha256"));
+  classifier.bytes = TRY(get_size(json, "bytes"));
+  classifier.input = TRY(json.get_string("input"));
+  classifier.output = TRY(json.get_string("output"));
+  classifier.labels = TRY(get_file(json, "labels", folder));
+  return classifier;
+}
+
 Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   const int64_t format = TRY(json.get_integer("format"));
   if (format != kFormat)
@@ -110,12 +128,13 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   if (m.task == "ocr") return Error{ErrorCode::kUnsupported, m.name + " reads words"};
   m.file = TRY(get_file(json, "file", folder));
   m.sha256 = TRY(get_sha256(json, "sha256"));
-  m.bytes = TRY(json.get_integer("bytes"));
-  if (m.bytes < 1) return corrupt("`bytes` must be above 0");
+  m.bytes = TRY(get_size(json, "bytes"));
   m.licence = TRY(json.get_string("licence"));
   m.source = TRY(json.get_string("source"));
   if (m.task == kImageEmbedding) {
     m.input = TRY(parse_input(json["input"]), "input");
+    if (const Json& classifier = json["classifier"]; !classifier.is_null())
+      m.classifier = TRY(parse_classifier(classifier, folder), "classifier");
   } else if (m.task == kTextEmbedding) {
     m.text = TRY(parse_text(json["input"], folder), "input");
   } else {
@@ -131,6 +150,15 @@ Result<> check_sha256(const std::string& file, const std::string& expected) {
   const std::string found = to_hex(TRY(sha256_file(file)));
   if (found == expected) return {};
   return corrupt(file + ": has SHA-256 " + found + ", its manifest says " + expected);
+}
+
+Result<> check_size(const std::string& file, int64_t expected) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) return Error{ErrorCode::kNotFound, file + ": " + error.message()};
+  if (static_cast<int64_t>(size) == expected) return {};
+  return corrupt(file + ": has " + std::to_string(size) + " bytes, its manifest says " +
+                 std::to_string(expected));
 }
 
 }  // namespace
@@ -163,18 +191,20 @@ Result<Manifest> read_manifest(const std::string& path) {
 
 Result<> verify(const Manifest& manifest) {
   TRY(verify_quickly(manifest));
-  return check_sha256(manifest.file, manifest.sha256);
+  TRY(check_sha256(manifest.file, manifest.sha256));
+  if (!manifest.classifier) return {};
+  TRY(verify_quickly(*manifest.classifier));
+  return check_sha256(manifest.classifier->file, manifest.classifier->sha256);
 }
 
 Result<> verify_quickly(const Manifest& manifest) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(manifest.file, error);
-  if (error) return Error{ErrorCode::kNotFound, manifest.file + ": " + error.message()};
-  if (static_cast<int64_t>(size) != manifest.bytes)
-    return corrupt(manifest.file + ": has " + std::to_string(size) + " bytes, its manifest says " +
-                   std::to_string(manifest.bytes));
+  TRY(check_size(manifest.file, manifest.bytes));
   if (manifest.task != kTextEmbedding) return {};
   return check_sha256(manifest.text.vocabulary, manifest.text.vocabulary_sha256);
+}
+
+Result<> verify_quickly(const Manifest::Classifier& classifier) {
+  return check_size(classifier.file, classifier.bytes);
 }
 
 Result<> expect_task(const Manifest& manifest, std::string_view task) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,18 @@ struct Manifest {
   std::string embedding;
   int dim = 0;
 
+  // What may lie beside an image model (labels.h): a graph from embeddings, float32, N × dim, to
+  // the probability of each class, float32, N × classes.
+  struct Classifier {
+    std::string file;    // absolute path
+    std::string sha256;  // of that file, hex, lower case
+    int64_t bytes = 0;   // of that file
+    std::string input;
+    std::string output;
+    std::string labels;  // absolute path: line i, from 0, names class i
+  };
+  std::optional<Classifier> classifier;
+
   // Hex SHA-256 over all that decides what a vector means: the weights, the preprocessing, the
   // output. Two models with the same digest make the same vectors; vectors of different digests are
   // never compared.
@@ -65,8 +78,10 @@ Result<Manifest> read_manifest(const std::string& path);
 // differs.
 Result<> verify(const Manifest& manifest);
 
-// The same, but for the SHA-256 of the ONNX file, which costs a read of it all.
+// The same, but for the SHA-256 of the ONNX file, which costs a read of it all, and for the
+// classifier, without which an image model still makes vectors.
 Result<> verify_quickly(const Manifest& manifest);
+Result<> verify_quickly(const Manifest::Classifier& classifier);
 
 // kUnsupported, and says so, if the model is for something else.
 Result<> expect_task(const Manifest& manifest, std::string_view task);

@@ -150,6 +150,37 @@ TEST_F(ManifestTest, WhatIsWrongWithATextModelIsNamed) {
     EXPECT_EQ(complaint(good_but(c.from, c.to, kGoodText)), c.complaint) << c.to;
 }
 
+TEST_F(ManifestTest, AClassifierMayLieBesideAnImageModel) {
+  EXPECT_FALSE(read(kGood)->classifier);
+  const std::string good = good_but(R"("outputs")", R"("classifier": {"file": "c.onnx", "sha256":
+    "2CF24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", "bytes": 5,
+    "input": "features", "output": "probabilities", "labels": "labels.txt"}, "outputs")");
+  const auto m = read(good);
+  ASSERT_TRUE(m) << m.error().message;
+  ASSERT_TRUE(m->classifier);
+  EXPECT_EQ(m->classifier->file, folder_ / "c.onnx");
+  EXPECT_EQ(m->classifier->sha256, kHelloSha256);
+  EXPECT_EQ(m->classifier->bytes, 5);
+  EXPECT_EQ(m->classifier->input, "features");
+  EXPECT_EQ(m->classifier->output, "probabilities");
+  EXPECT_EQ(m->classifier->labels, folder_ / "labels.txt");
+  EXPECT_EQ(m->digest(), read(kGood)->digest());
+
+  EXPECT_EQ(complaint(good_but(R"("c.onnx")", R"("../c.onnx")", good)),
+            "classifier: `file` must be a plain file name");
+  EXPECT_EQ(complaint(good_but(R"("output")", R"("outcome")", good)),
+            "classifier: `output` is missing");
+
+  write("tiny.onnx", "hello");
+  EXPECT_TRUE(verify_quickly(*m));
+  EXPECT_EQ(verify(*m).error().code, ErrorCode::kNotFound);
+  write("c.onnx", "hello");
+  EXPECT_TRUE(verify(*m));
+  write("c.onnx", "jello");
+  EXPECT_TRUE(verify_quickly(*m->classifier));
+  EXPECT_EQ(verify(*m).error().code, ErrorCode::kCorrupt);
+}
+
 TEST_F(ManifestTest, AMissingFieldOrOneOfTheWrongTypeIsNamed) {
   struct Field {
     const char *text, *where, *key, *kind;

@@ -84,12 +84,15 @@ Result<Manifest> Registry::add(const std::string& onnx_file,
   if (fs::exists(target, error))
     return Error{ErrorCode::kInvalidArgument,
                  "a model called \"" + manifest.name + "\" is there already: " + target.string()};
-  // The folder appears under its name only once both files are whole; no model's name begins with a
+  // The folder appears under its name only once its files are whole; no model's name begins with a
   // dot.
   const fs::path partial = target.parent_path() / ("." + manifest.name + ".partial");
   fs::remove_all(partial, error);
   fs::create_directories(partial, error);
   if (!error) fs::copy_file(onnx_file, partial / file_name, error);
+  if (manifest.classifier)
+    for (const fs::path beside : {manifest.classifier->file, manifest.classifier->labels})
+      if (!error) fs::copy_file(beside, partial / beside.filename(), error);
   if (!error) fs::copy_file(manifest_file, partial / "manifest.json", error);
   if (!error) fs::rename(partial, target, error);
   if (error) {

@@ -150,6 +150,20 @@ TEST_F(RegistryTest, AddCopiesBothFilesUnderTheManifestsNames) {
   EXPECT_EQ(names(registry().list()), Names{"mine"});
 }
 
+TEST_F(RegistryTest, AddCopiesTheClassifierToo) {
+  put_model(given(), "mine", "weights");
+  std::string text = content(given() / "manifest.json");
+  text.insert(1, R"("classifier": {"file": "c.onnx", "sha256": ")" + to_hex(sha256("c", 1)) +
+                     R"(", "bytes": 1, "input": "f", "output": "p", "labels": "l.txt"}, )");
+  write(given() / "manifest.json", text);
+  write(given() / "c.onnx", "c");
+  write(given() / "l.txt", "cat");
+  const auto added = registry().add(given() / "model.onnx", given() / "manifest.json");
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_TRUE(verify(*added));
+  EXPECT_EQ(content(added->classifier->labels), "cat");
+}
+
 TEST_F(RegistryTest, AddRefusesOtherWeightsThanTheManifests) {
   put_model(given(), "mine", "weights");
   write(given() / "model.onnx", "Weights");
