@@ -2,12 +2,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/config.h"
 #include "app/report.h"
 #include "app/target.h"
 #include "base/utf8.h"
+#include "core/sha256.h"
 #include "engine/check.h"
 #include "engine/search.h"
 #include "engine/transfer.h"
@@ -26,6 +29,24 @@ Json to_json(const SimilarHit& hit) {
   return object;
 }
 
+// Null if none is configured.
+Result<std::unique_ptr<VisionModel>> open_describer(const Config::Describer& config) {
+  if (config.base_url.empty()) return std::unique_ptr<VisionModel>();
+  const char* const key = std::getenv(config.api_key_env.c_str());
+  return open_vision_model({.base_url = config.base_url,
+                            .model = config.model,
+                            .api_key = key ? key : "",
+                            .prompt = config.prompt,
+                            .timeout_seconds = config.timeout_seconds,
+                            .retries = config.retries});
+}
+
+// Where it is served does not change what it says.
+std::string digest_of(const Config::Describer& config) {
+  const std::string all = config.model + '\n' + config.prompt;
+  return to_hex(sha256(all.data(), all.size()));
+}
+
 void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
   if (context.json) {
     print_json(Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
@@ -40,6 +61,8 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
+  const Config::Describer asked = TRY(read_config(context.library)).describer;
+  const auto vision_model = TRY(open_describer(asked));
   const auto library = TRY(open_library(
       context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
   const PipelineOptions pipeline = pipeline_options(context, arguments);
@@ -51,9 +74,14 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                                            events_to(bar)));
   std::optional<WordsSummary> words;
   if (!arguments.no_words && !summary.cancelled)
-    words = TRY(learn_words(
-        *library, {.threads = arguments.threads, .limits = arguments.limits, .stop = pipeline.stop},
-        words_events_to(bar)));
+    words = TRY(learn_words(*library,
+                            {.threads = arguments.threads,
+                             .limits = arguments.limits,
+                             .stop = pipeline.stop,
+                             .describer = {.model = vision_model.get(),
+                                           .digest = digest_of(asked),
+                                           .concurrency = asked.concurrency}},
+                            words_events_to(bar)));
   bar.clear();
   return report(context, summary, words ? &*words : nullptr);
 }

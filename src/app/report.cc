@@ -46,8 +46,8 @@ IngestEvents events_to(ProgressBar& bar) {
 WordsEvents words_events_to(ProgressBar& bar) {
   return {.progress =
               [&bar](const WordsProgress& p) {
-                static constexpr const char* kLabels[] = {"reading words", "describing",
-                                                          "embedding texts"};
+                static constexpr const char* kLabels[] = {"reading words", "labelling",
+                                                          "embedding texts", "describing"};
                 bar.update(kLabels[static_cast<int>(p.stage)], p.done, p.total, p.failed);
               },
           .failed = events_to(bar).failed};

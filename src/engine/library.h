@@ -23,6 +23,7 @@
 #include "index/vector_index.h"
 #include "media/decode.h"
 #include "model/image_encoder.h"
+#include "model/labels.h"
 #include "model/ocr.h"
 #include "model/registry.h"
 #include "model/text_encoder.h"
@@ -47,6 +48,8 @@ struct LibraryOptions {
       open_text_encoder = mimeme::open_text_encoder;
   std::function<Result<std::unique_ptr<Ocr>>(const std::string& manifest_path, int threads)>
       open_ocr = mimeme::open_ocr;
+  std::function<Result<std::unique_ptr<Labeller>>(const Manifest&, int threads)> open_labeller =
+      mimeme::open_labeller;
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =

@@ -118,6 +118,24 @@ class FakeTextEncoder : public TextEncoder {
   const Manifest manifest_;
 };
 
+// Sees what the test says it sees in an embedding.
+class FakeLabeller : public Labeller {
+ public:
+  using Labels = std::function<std::string(std::span<const float> embedding)>;
+  FakeLabeller(std::string digest, Labels labels)
+      : digest_(std::move(digest)), labels_(std::move(labels)) {}
+  const std::string& digest() const override { return digest_; }
+  Result<std::vector<std::vector<Label>>> label(std::span<const float> embeddings) const override {
+    const std::string name = labels_ ? labels_(embeddings) : "";
+    if (name.empty()) return std::vector<std::vector<Label>>{{}};
+    return std::vector<std::vector<Label>>{{{.name = name, .confidence = 1}}};
+  }
+
+ private:
+  const std::string digest_;
+  const Labels labels_;
+};
+
 class LibraryTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -193,6 +211,10 @@ class LibraryTest : public testing::Test {
              [this](const std::string&, int) {
                return Result<std::unique_ptr<Ocr>>(std::make_unique<FakeOcr>(reads_));
              },
+         .open_labeller = [this](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
+           if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
+           return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
+         },
          .progress =
              [this](const char* what, int64_t done, int64_t total) {
                derived_[what] = {done, total};
@@ -202,6 +224,8 @@ class LibraryTest : public testing::Test {
 
   std::filesystem::path root_;
   FakeEncoder::Fails fails_;                // of encoders made from now on
+  FakeLabeller::Labels labels_;             // of labellers made from now on
+  std::string labeller_ = "labeller 1";     // their digest
   FakeOcr::Reads reads_;                    // of readers made from now on
   std::chrono::milliseconds load_time_{0};  // that opening an encoder takes
   // What LibraryOptions::progress was told last of each kind: done, total.

@@ -1,6 +1,7 @@
 #include "engine/words.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "core/sha256.h"
 #include "engine/documents.h"
 #include "engine/stage.h"
+#include "media/encode.h"
 #include "media/scan.h"
 
 namespace mimeme {
@@ -18,6 +20,10 @@ using Stage = WordsProgress::Stage;
 
 constexpr int kReadingSide = 1600;  // more finds no more words (docs/decisions/0006)
 constexpr int kTextBatch = 32;      // texts in one inference
+// What vision-language models take: more pixels are scaled down by them, at the user's cost.
+constexpr int kAskedSide = 1024, kAskedQuality = 85;
+constexpr int kAskedBatch = 4;      // answers, which took seconds each, in one commit
+constexpr int kMaxUnavailable = 3;  // pictures in a row that the server has not answered for
 
 class Learner {
  public:
@@ -27,7 +33,12 @@ class Learner {
   Result<WordsSummary> run() {
     const auto start = std::chrono::steady_clock::now();
     TRY(unless_missing(read(), "the words in pictures are not read"));
+    TRY(unless_missing(label(), "what pictures show is not told"));
     TRY(unless_missing(embed(0), "what texts mean is not searched"));
+    if (options_.describer.model) {
+      TRY(ask(*options_.describer.model));
+      TRY(unless_missing(embed(0), {}));
+    }
     TRY(library_.refresh_words());
     summary_.cancelled = options_.stop.stop_requested();
     summary_.seconds =
@@ -64,11 +75,17 @@ class Learner {
     Catalog::Reading reading;
     std::string path, error;
   };
+  struct Described {
+    Catalog::Description description;
+    std::string path, error;
+    bool is_left = false;  // neither done nor failed: for the next run
+  };
 
   // A model that is not installed leaves its stage out, and says so once.
   Result<> unless_missing(Result<> done, const std::string& consequence) {
     if (done || done.error().code != ErrorCode::kNotFound) return done;
-    summary_.left_out.push_back(consequence + ": " + done.error().message);
+    if (!consequence.empty())
+      summary_.left_out.push_back(consequence + ": " + done.error().message);
     return {};
   }
 
@@ -102,6 +119,109 @@ class Learner {
           return library_.refresh_words();
         },
         {.threads = options_.threads, .stop = options_.stop});
+  }
+
+  Result<> label() {
+    const auto active = TRY(catalog_.active_model());
+    if (!active) return {};
+    const auto labeller = TRY(library_.options().open_labeller(TRY(library_.model()), 1));
+    const auto label_one = [&](const Work& work) {
+      Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
+      auto text = labels_of(*labeller, work.n, active->id);
+      if (text) {
+        out.description.text = *std::move(text);
+      } else {
+        out.error = text.error().message;
+      }
+      return out;
+    };
+    return describe(DescribedBy::kLabels, labeller->digest(), Stage::kDescribing, label_one,
+                    {.threads = options_.threads, .stop = options_.stop});
+  }
+
+  Result<std::string> labels_of(const Labeller& labeller, ImageId id, ModelId model) const {
+    const auto embedding = TRY(catalog_.embedding(id, model));
+    std::string text;
+    if (!embedding) return text;
+    const auto labels = TRY(labeller.label(to_float(*embedding)));
+    for (const Label& label : labels.front())
+      (text += text.empty() ? "" : ", ") += label.name;
+    return text;
+  }
+
+  Result<> ask(const VisionModel& model) {
+    // The user's stop, or that the model is of no use now.
+    std::stop_source stop;
+    const std::stop_callback link(options_.stop, [&] { stop.request_stop(); });
+    Mutex mu;
+    std::string gave_up;
+    std::atomic<int> unavailable = 0;  // in a row
+    const auto ask_one = [&](const Work& work) {
+      Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
+      auto text = ask_about(model, work.path, stop.get_token());
+      if (text) {
+        out.description.text = *std::move(text);
+        unavailable = 0;
+        return out;
+      }
+      out.error = text.error().message;
+      const ErrorCode code = text.error().code;
+      out.is_left = code == ErrorCode::kUnavailable || code == ErrorCode::kInvalidArgument ||
+                    code == ErrorCode::kCancelled;
+      if (code == ErrorCode::kInvalidArgument ||
+          (code == ErrorCode::kUnavailable && ++unavailable >= kMaxUnavailable)) {
+        Lock lock(mu);
+        if (gave_up.empty()) gave_up = out.error;
+        stop.request_stop();
+      }
+      return out;
+    };
+    TRY(describe(DescribedBy::kVisionModel, options_.describer.digest, Stage::kAsking, ask_one,
+                 {.threads = options_.describer.concurrency,
+                  .commit_batch = kAskedBatch,
+                  .stop = stop.get_token()}));
+    Lock lock(mu);
+    if (!gave_up.empty())
+      summary_.left_out.push_back(
+          "not all pictures are described, the next `mimeme add` goes on: " + gave_up);
+    return {};
+  }
+
+  Result<std::string> ask_about(const VisionModel& model, const std::string& path,
+                                std::stop_token stop) const {
+    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
+    const Decoded picture =
+        TRY(decode(file.bytes, {.width = kAskedSide, .height = kAskedSide, .fit = Fit::kInside},
+                   options_.limits));
+    return model.describe(
+        TRY(encode_jpeg(picture.rgb, picture.width, picture.height, kAskedQuality)),
+        std::move(stop));
+  }
+
+  // Describes what `digest` has not described yet.
+  Result<> describe(DescribedBy by, const std::string& digest, Stage stage,
+                    const std::function<Described(const Work&)>& describe_one,
+                    const StageOptions& options) {
+    WordsProgress progress{.stage = stage,
+                           .total = TRY(catalog_.count_images_undescribed(by, digest))};
+    if (progress.total == 0) return {};
+    events_.progress(progress);
+    return run_stage<Described>(
+        [&](int64_t after, int limit) {
+          return catalog_.images_undescribed(by, digest, after, limit);
+        },
+        describe_one,
+        [&](std::span<const Described> batch) -> Result<> {
+          std::vector<Catalog::Description> descriptions;
+          for (const Described& out : batch)
+            if (!out.is_left && count(out.path, out.error, progress))
+              descriptions.push_back(out.description);
+          TRY(catalog_.put_descriptions(by, digest, descriptions));
+          summary_.described += static_cast<int64_t>(descriptions.size());
+          events_.progress(progress);
+          return library_.refresh_words();
+        },
+        options);
   }
 
   Result<std::vector<TextLine>> read_picture(const Ocr& ocr, const std::string& path) const {

@@ -2,8 +2,9 @@
 // by picture as soon as it is embedded; by words once these have got to it.
 //
 //     read        the words in the picture (OCR)
-//     describe    what it shows: labels, offline
+//     describe    what it shows: labels, offline, from the stored embedding
 //     embed       what its texts mean
+//     ask         a vision-language model for a description, if there is one; then embed again
 //
 // Each stage asks the catalog what is left, so each goes on where a kill or Ctrl-C ended it; each
 // batch is committed, and the words' indexes follow it.
@@ -17,21 +18,31 @@
 #include <vector>
 
 #include "engine/library.h"
+#include "model/vision_model.h"
 
 namespace mimeme {
 
 struct WordsProgress {
-  enum class Stage { kReading, kDescribing, kEmbedding };
+  enum class Stage { kReading, kDescribing, kEmbedding, kAsking };
   Stage stage = Stage::kReading;
   int64_t done = 0;
   int64_t total = 0;
   int64_t failed = 0;
 };
 
+// A model that describes pictures, and is asked about those that neither it nor the user has
+// described.
+struct Describer {
+  const VisionModel* model = nullptr;  // null: none
+  std::string digest;                  // of its name and the prompt; another one is asked anew
+  int concurrency = 1;                 // pictures at a time
+};
+
 struct WordsOptions {
   int threads = 0;  // of each stage; 0: one for each core
   DecodeLimits limits;
   std::stop_token stop;
+  Describer describer;
 };
 
 // Called on the thread that called.
@@ -43,8 +54,8 @@ struct WordsEvents {
 
 struct WordsSummary {
   int64_t read = 0;
-  int64_t described = 0;
-  int64_t embedded = 0;  // texts
+  int64_t described = 0;  // looked at for labels, and described by the model
+  int64_t embedded = 0;   // texts
   int64_t failed = 0;
   bool cancelled = false;
   std::vector<std::string> left_out;  // stages that could not be done at all, and why

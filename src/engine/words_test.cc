@@ -58,10 +58,11 @@ class WordsTest : public LibraryTest {
     const auto summary = ingest(library, {.roots = {pictures()}}, {});
     ASSERT_TRUE(summary) << summary.error().message;
   }
-  WordsSummary learn(Library& library, std::stop_token stop = {}) {
+  WordsSummary learn(Library& library, std::stop_token stop = {}, Describer describer = {}) {
     failed_.clear();
     const auto summary = learn_words(
-        library, {.threads = 2, .stop = std::move(stop)}, {.failed = [&](const FailedFile& f) {
+        library, {.threads = 2, .stop = std::move(stop), .describer = std::move(describer)},
+        {.failed = [&](const FailedFile& f) {
           failed_.push_back(fs::path(f.path).filename().string() + ": " + f.error);
         }});
     EXPECT_TRUE(summary) << summary.error().message;
@@ -251,6 +252,86 @@ TEST_F(WordsTest, WhatWasDoneBeforeAStopIsNotDoneAgain) {
   EXPECT_EQ(found(*library, "\"meme 59\""), Names{"59"});
 }
 
+TEST_F(WordsTest, WhatAPictureShowsIsToldOnceForEachLabeller) {
+  for (int i = 0; i < 3; ++i) add_picture(i);
+  const auto library = opened();
+  add_all(*library);
+  std::atomic<int> labelled = 0;
+  labels_ = [&](std::span<const float> embedding) {
+    EXPECT_EQ(embedding.size(), 12U);
+    return ++labelled == 1 ? "" : "penguin";
+  };
+  EXPECT_EQ(learn(*library).described, 3);
+  EXPECT_EQ(found(*library, "penguin").size(), 2U);
+  EXPECT_EQ(learn(*library).described, 0);
+  labeller_ = "labeller 2";
+  EXPECT_EQ(learn(*library).described, 3);
+  EXPECT_EQ(found(*library, "penguin").size(), 3U);
+  expect_clean(*library);
+}
+
+// Answers about pictures as the test says.
+class FakeVisionModel : public VisionModel {
+ public:
+  using Answer = std::function<Result<std::string>(std::span<const uint8_t> jpeg)>;
+  explicit FakeVisionModel(Answer answer) : answer_(std::move(answer)) {}
+  Result<std::string> describe(std::span<const uint8_t> jpeg, std::stop_token) const override {
+    return answer_(jpeg);
+  }
+
+ private:
+  const Answer answer_;
+};
+
+TEST_F(WordsTest, AVisionModelDescribesWhatTheUserHasNot) {
+  const std::string mine = add_picture(0);
+  for (int i = 1; i < 4; ++i) add_picture(i);
+  const auto library = opened();
+  add_all(*library);
+  labels_ = [](std::span<const float>) { return "penguin"; };
+  ASSERT_TRUE(library->catalog().describe(id_of(*library, mine), "my own words"));
+  std::atomic<int> asked = 0;
+  const FakeVisionModel model([&](std::span<const uint8_t> jpeg) -> Result<std::string> {
+    EXPECT_EQ(*sniff(jpeg), "jpeg");
+    if (++asked == 2) return Error{ErrorCode::kCorrupt, "no words in the answer"};
+    return std::string("an astronaut rides a horse");
+  });
+  const WordsSummary first = learn(*library, {}, {.model = &model, .digest = "m1"});
+  EXPECT_EQ(asked, 3) << "not about the user's";
+  EXPECT_EQ(first.failed, 1);
+  EXPECT_EQ(found(*library, "astronaut").size(), 2U);
+  EXPECT_EQ(found(*library, "penguin").size(), 1U) << "labels, where nobody knows better";
+  EXPECT_EQ(found(*library, "own words").size(), 1U);
+  EXPECT_EQ(found(*library, "astronomer").size(), 2U) << "embedded anew: by meaning";
+  EXPECT_EQ(learn(*library, {}, {.model = &model, .digest = "m1"}).described, 1) << "what failed";
+  EXPECT_EQ(found(*library, "astronaut").size(), 3U);
+  EXPECT_EQ(learn(*library, {}, {.model = &model, .digest = "m1"}).described, 0);
+  EXPECT_EQ(learn(*library, {}, {.model = &model, .digest = "m2"}).described, 3);
+  expect_clean(*library);
+}
+
+TEST_F(WordsTest, AVisionModelThatIsDownOrMisconfiguredIsLeftAlone) {
+  for (int i = 0; i < 40; ++i) add_picture(i);
+  const auto library = opened();
+  add_all(*library);
+  for (const ErrorCode code : {ErrorCode::kUnavailable, ErrorCode::kInvalidArgument}) {
+    std::atomic<int> asked = 0;
+    const FakeVisionModel model([&](std::span<const uint8_t>) -> Result<std::string> {
+      ++asked;
+      return Error{code, "the trouble"};
+    });
+    const WordsSummary summary =
+        learn(*library, {}, {.model = &model, .digest = "m1", .concurrency = 2});
+    EXPECT_LE(asked, 5) << "not once for each picture";
+    EXPECT_EQ(summary.failed, 0) << "nothing is wrong with the pictures";
+    EXPECT_FALSE(summary.cancelled);
+    ASSERT_EQ(summary.left_out.size(), 1U);
+    EXPECT_NE(summary.left_out[0].find("the trouble"), std::string::npos);
+  }
+  const FakeVisionModel up([](std::span<const uint8_t>) { return Result<std::string>("a dog"); });
+  EXPECT_EQ(learn(*library, {}, {.model = &up, .digest = "m1"}).described, 40) << "later";
+}
+
 TEST_F(WordsTest, IndexesFollowEveryEdit) {
   const std::string one = add_meme(1, "first"), two = add_meme(2, "second");
   const auto library = opened();
@@ -285,8 +366,9 @@ TEST_F(WordsTest, WithoutItsModelAStageIsLeftOutAndSaysSo) {
   add_picture(1, "Grumpy Cat.tiff");
   const auto library = opened();
   add_all(*library);
+  labeller_ = "";
   const WordsSummary summary = learn(*library);
-  ASSERT_EQ(summary.left_out.size(), 2U);
+  ASSERT_EQ(summary.left_out.size(), 3U);
   EXPECT_NE(summary.left_out[0].find("no model is called \"reader\""), std::string::npos);
   EXPECT_EQ(found(*library, "grumpy"), Names{"Grumpy Cat"});
   EXPECT_EQ(*embed_texts(*library, 0), 0);
