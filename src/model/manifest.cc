@@ -125,7 +125,8 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
   m.name = TRY(json.get_string("name"));
   if (!is_plain(m.name)) return corrupt("`name` may hold letters, digits, '.', '_' and '-' only");
   m.task = TRY(json.get_string("task"));
-  if (m.task == "ocr") return Error{ErrorCode::kUnsupported, m.name + " reads words"};
+  if (m.task == "ocr" || m.task == "object-detection")
+    return Error{ErrorCode::kUnsupported, m.name + " is for " + m.task + ", it makes no vectors"};
   m.file = TRY(get_file(json, "file", folder));
   m.sha256 = TRY(get_sha256(json, "sha256"));
   m.bytes = TRY(get_size(json, "bytes"));

@@ -71,7 +71,8 @@ struct Manifest {
 };
 
 // Reads a manifest; its files are taken as lying in the manifest's own folder. kNotFound if it
-// cannot be opened; kCorrupt names the file and the field; kUnsupported: it is one of ocr.h's.
+// cannot be opened; kCorrupt names the file and the field; kUnsupported: it is one of ocr.h's or
+// objects.h's.
 Result<Manifest> read_manifest(const std::string& path);
 
 // Compares the files' sizes and SHA-256 with the manifest's. kNotFound; kCorrupt says which

@@ -4,12 +4,11 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "model/geometry.h"
+#include "model/picture_network.h"
 #include "model/text_detection.h"
-#include "model/text_network.h"
 #include "model/text_recognition.h"
 
 namespace mimeme {
@@ -42,12 +41,12 @@ std::vector<Box> ways_to_read(const Box& box) {
 }
 
 struct Detection {
-  TextNetwork network;
+  PictureNetwork network;
   int multiple = 0;  // of which both sides must be
 };
 
 struct Recognition {
-  TextNetwork network;
+  PictureNetwork network;
   int height = 0;    // of a line
   int multiple = 0;  // of which its width must be: so wide is a step of the output
   std::vector<std::string> alphabet;
@@ -128,13 +127,11 @@ Result<std::vector<std::string>> read_alphabet(const Json& json, const fs::path&
 }
 
 Result<std::unique_ptr<Ocr>> open(const Json& json, const fs::path& folder, int threads) {
-  if (TRY(json.get_integer("format")) != 1 || TRY(json.get_string("task")) != "ocr")
-    return Error{ErrorCode::kUnsupported, "not a format 1 manifest for ocr"};
   const Json &find = json["detection"], &read = json["recognition"];
   Detection detection{
       .network =
-          TRY(TextNetwork::open(find, folder, {.input = {-1, 3, -1, -1}, .output = {-1, 1, -1, -1}},
-                                threads),
+          TRY(PictureNetwork::open(find, folder,
+                                   {.input = {-1, 3, -1, -1}, .output = {-1, 1, -1, -1}}, threads),
               "detection"),
       .multiple = TRY(get_pixels(find["input"], "multiple"), "detection.input")};
   const int height = TRY(get_pixels(read["input"], "height"), "recognition.input");
@@ -142,8 +139,8 @@ Result<std::unique_ptr<Ocr>> open(const Json& json, const fs::path& folder, int 
   const auto signs = static_cast<int64_t>(alphabet.size() + 2);  // and blank, and space
   Recognition recognition{
       .network =
-          TRY(TextNetwork::open(read, folder,
-                                {.input = {-1, 3, height, -1}, .output = {-1, -1, signs}}, threads),
+          TRY(PictureNetwork::open(
+                  read, folder, {.input = {-1, 3, height, -1}, .output = {-1, -1, signs}}, threads),
               "recognition"),
       .height = height,
       .multiple = TRY(get_pixels(read["input"], "multiple"), "recognition.input"),
@@ -154,11 +151,7 @@ Result<std::unique_ptr<Ocr>> open(const Json& json, const fs::path& folder, int 
 }  // namespace
 
 Result<std::unique_ptr<Ocr>> open_ocr(const std::string& manifest_path, int threads) {
-  std::ifstream in(manifest_path, std::ios::binary);
-  if (!in) return Error{ErrorCode::kNotFound, manifest_path + ": cannot be opened"};
-  std::ostringstream text;
-  text << in.rdbuf();
-  const Json json = TRY(Json::parse(text.str()), manifest_path);
+  const Json json = TRY(read_network_manifest(manifest_path, "ocr"));
   return TRY(open(json, fs::absolute(manifest_path).parent_path(), threads), manifest_path);
 }
 

@@ -31,7 +31,7 @@ Registry::Listing Registry::list() const {
     for (const fs::path& path : manifests_below(folder)) {
       auto manifest = read_manifest(path);
       if (!manifest) {
-        // The words' models are for ocr.h to open; they make no vectors.
+        // These are for ocr.h and objects.h to open; they make no vectors.
         if (manifest.error().code == ErrorCode::kUnsupported) continue;
         listing.broken.push_back(manifest.error());
         continue;

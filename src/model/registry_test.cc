@@ -130,9 +130,11 @@ TEST_F(RegistryTest, ABrokenManifestIsReportedAndHidesNothing) {
   EXPECT_NE(listing.broken[0].message.find(user() / "a" / "manifest.json"), std::string::npos);
 }
 
-TEST_F(RegistryTest, WhatReadsWordsIsNeitherListedNorBroken) {
+TEST_F(RegistryTest, WhatMakesNoVectorsIsNeitherListedNorBroken) {
   put_model(built_in() / "a", "a", "A");
   write(built_in() / "b" / "manifest.json", R"({"format": 1, "name": "b", "task": "ocr"})");
+  write(built_in() / "c" / "manifest.json",
+        R"({"format": 1, "name": "c", "task": "object-detection"})");
   const auto listing = registry().list();
   EXPECT_EQ(names(listing), Names{"a"});
   EXPECT_TRUE(listing.broken.empty());

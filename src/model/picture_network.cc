@@ -1,11 +1,26 @@
-#include "model/text_network.h"
+#include "model/picture_network.h"
 
 #include <cassert>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 namespace mimeme {
-Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::path& folder,
-                                      const Shapes& shapes, int threads) {
+
+Result<Json> read_network_manifest(const std::string& path, std::string_view task) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  Json json = TRY(Json::parse(text.str()), path);
+  if (TRY(json.get_integer("format"), path) != 1 || TRY(json.get_string("task"), path) != task)
+    return Error{ErrorCode::kUnsupported,
+                 path + ": not a format 1 manifest for " + std::string(task)};
+  return json;
+}
+
+Result<PictureNetwork> PictureNetwork::open(const Json& json, const std::filesystem::path& folder,
+                                            const Shapes& shapes, int threads) {
   const std::string path = folder / TRY(json.get_string("file"));
   const int64_t bytes = TRY(json.get_integer("bytes"));
   std::error_code error;
@@ -13,7 +28,7 @@ Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::p
   if (!error && std::cmp_not_equal(size, bytes))
     return Error{ErrorCode::kCorrupt, path + ": has " + std::to_string(size) +
                                           " bytes, its manifest says " + std::to_string(bytes)};
-  TextNetwork network;
+  PictureNetwork network;
   const Json& input = json["input"];
   network.session_ = TRY(Session::open(
       path,
@@ -36,8 +51,8 @@ Result<TextNetwork> TextNetwork::open(const Json& json, const std::filesystem::p
   return network;
 }
 
-Result<std::vector<float>> TextNetwork::run(std::span<const uint8_t> rgb, int height, int width,
-                                            const std::vector<int64_t>& shape) const {
+Result<std::vector<float>> PictureNetwork::run(std::span<const uint8_t> rgb, int height, int width,
+                                               const std::vector<int64_t>& shape) const {
   const auto area = static_cast<size_t>(height) * static_cast<size_t>(width);
   assert(rgb.size() == 3 * area);
   std::vector<float> in(3 * area);
