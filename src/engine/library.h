@@ -24,6 +24,7 @@
 #include "media/decode.h"
 #include "model/image_encoder.h"
 #include "model/labels.h"
+#include "model/objects.h"
 #include "model/ocr.h"
 #include "model/registry.h"
 #include "model/text_encoder.h"
@@ -41,6 +42,7 @@ struct LibraryOptions {
   std::string default_model = "inception-v3";  // of a library that has no vectors yet
   std::string text_model = "minilm-l6-v2";     // what texts mean
   std::string reader = "ppocr-v4";             // reads the words in a picture
+  std::string object_model = "coco-ssd";       // finds people and things
   // How models are opened; tests put ones here that fail on demand.
   std::function<Result<std::unique_ptr<ImageEncoder>>(const Manifest&, const EncoderOptions&)>
       open_encoder = open_image_encoder;
@@ -50,6 +52,9 @@ struct LibraryOptions {
       open_ocr = mimeme::open_ocr;
   std::function<Result<std::unique_ptr<Labeller>>(const Manifest&, int threads)> open_labeller =
       mimeme::open_labeller;
+  std::function<Result<std::unique_ptr<ObjectDetector>>(const std::string& manifest_path,
+                                                        int threads)>
+      open_object_detector = mimeme::open_object_detector;
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =

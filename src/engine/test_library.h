@@ -197,6 +197,7 @@ class LibraryTest : public testing::Test {
          .default_model = "small",
          .text_model = "meaning",
          .reader = "reader",
+         .object_model = "none",
          .open_encoder = [this](const Manifest& manifest,
                                 const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
            std::this_thread::sleep_for(load_time_);

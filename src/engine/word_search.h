@@ -14,7 +14,7 @@
 
 namespace mimeme {
 
-// Measured: docs/decisions/0009.
+// Measured: docs/decisions/0010.
 struct WordSearchOptions {
   int limit = 20;
   double text_weight = 1, meaning_weight = 0.2;  // of the legs

@@ -19,6 +19,7 @@ namespace {
 using Stage = WordsProgress::Stage;
 
 constexpr int kReadingSide = 1600;  // more finds no more words (docs/decisions/0006)
+constexpr int kObjectsSide = 600;   // the detector sees 300 × 300
 constexpr int kTextBatch = 32;      // texts in one inference
 // What vision-language models take: more pixels are scaled down by them, at the user's cost.
 constexpr int kAskedSide = 1024, kAskedQuality = 85;
@@ -121,13 +122,27 @@ class Learner {
         {.threads = options_.threads, .stop = options_.stop});
   }
 
+  // Either will do; both are better.
+  struct Labelling {
+    std::unique_ptr<Labeller> labeller;
+    std::unique_ptr<ObjectDetector> detector;
+    ModelId model = 0;  // of the embeddings that the labeller takes
+  };
+
   Result<> label() {
     const auto active = TRY(catalog_.active_model());
     if (!active) return {};
-    const auto labeller = TRY(library_.options().open_labeller(TRY(library_.model()), 1));
+    Labelling by{.model = active->id};
+    const LibraryOptions& with = library_.options();
+    const auto manifest = library_.registry().manifest_path(with.object_model);
+    if (manifest) by.detector = TRY(with.open_object_detector(*manifest, 1));
+    auto labeller = with.open_labeller(TRY(library_.model()), 1);
+    if (labeller) by.labeller = *std::move(labeller);
+    if (!by.labeller && (!by.detector || labeller.error().code != ErrorCode::kNotFound))
+      return labeller.error();
     const auto label_one = [&](const Work& work) {
       Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
-      auto text = labels_of(*labeller, work.n, active->id);
+      auto text = labels_of(by, work);
       if (text) {
         out.description.text = *std::move(text);
       } else {
@@ -135,17 +150,31 @@ class Learner {
       }
       return out;
     };
-    return describe(DescribedBy::kLabels, labeller->digest(), Stage::kDescribing, label_one,
+    const std::string digests = (by.labeller ? by.labeller->digest() : "") + '\n' +
+                                (by.detector ? by.detector->digest() : "");
+    return describe(DescribedBy::kLabels, to_hex(sha256(digests.data(), digests.size())),
+                    Stage::kLabelling, label_one,
                     {.threads = options_.threads, .stop = options_.stop});
   }
 
-  Result<std::string> labels_of(const Labeller& labeller, ImageId id, ModelId model) const {
-    const auto embedding = TRY(catalog_.embedding(id, model));
+  Result<std::string> labels_of(const Labelling& by, const Work& work) const {
+    std::vector<std::string> names;
+    const auto say = [&](const std::string& name) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    };
+    if (by.labeller) {
+      if (const auto embedding = TRY(catalog_.embedding(work.n, by.model)))
+        for (const auto& labels = TRY(by.labeller->label(to_float(*embedding)));
+             const Label& label : labels.front())
+          say(label.name);
+    }
+    if (by.detector) {
+      const Decoded picture = TRY(decode_inside(work.path, kObjectsSide));
+      const auto objects = TRY(by.detector->detect(picture.rgb, picture.width, picture.height));
+      for (const DetectedObject& object : objects) say(object.name);
+    }
     std::string text;
-    if (!embedding) return text;
-    const auto labels = TRY(labeller.label(to_float(*embedding)));
-    for (const Label& label : labels.front())
-      (text += text.empty() ? "" : ", ") += label.name;
+    for (const std::string& name : names) (text += text.empty() ? "" : ", ") += name;
     return text;
   }
 
@@ -189,10 +218,7 @@ class Learner {
 
   Result<std::string> ask_about(const VisionModel& model, const std::string& path,
                                 std::stop_token stop) const {
-    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
-    const Decoded picture =
-        TRY(decode(file.bytes, {.width = kAskedSide, .height = kAskedSide, .fit = Fit::kInside},
-                   options_.limits));
+    const Decoded picture = TRY(decode_inside(path, kAskedSide));
     return model.describe(
         TRY(encode_jpeg(picture.rgb, picture.width, picture.height, kAskedQuality)),
         std::move(stop));
@@ -225,16 +251,20 @@ class Learner {
   }
 
   Result<std::vector<TextLine>> read_picture(const Ocr& ocr, const std::string& path) const {
-    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
-    const Decoded picture =
-        TRY(decode(file.bytes, {.width = kReadingSide, .height = kReadingSide, .fit = Fit::kInside},
-                   options_.limits));
+    const Decoded picture = TRY(decode_inside(path, kReadingSide));
     auto lines = TRY(ocr.read(picture.rgb, picture.width, picture.height));
     const float across = static_cast<float>(picture.info.width) / static_cast<float>(picture.width);
     const float down = static_cast<float>(picture.info.height) / static_cast<float>(picture.height);
     for (TextLine& line : lines)
       for (Point& corner : line.corners) corner = {corner.x * across, corner.y * down};
     return lines;
+  }
+
+  // No side longer than `side`.
+  Result<Decoded> decode_inside(const std::string& path, int side) const {
+    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
+    return decode(file.bytes, {.width = side, .height = side, .fit = Fit::kInside},
+                  options_.limits);
   }
 
   // Counts one picture; false, and said, if it failed.

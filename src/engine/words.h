@@ -2,7 +2,7 @@
 // by picture as soon as it is embedded; by words once these have got to it.
 //
 //     read        the words in the picture (OCR)
-//     describe    what it shows: labels, offline, from the stored embedding
+//     label       what it shows, offline: labels from the stored embedding, and objects
 //     embed       what its texts mean
 //     ask         a vision-language model for a description, if there is one; then embed again
 //
@@ -23,7 +23,7 @@
 namespace mimeme {
 
 struct WordsProgress {
-  enum class Stage { kReading, kDescribing, kEmbedding, kAsking };
+  enum class Stage { kReading, kLabelling, kEmbedding, kAsking };
   Stage stage = Stage::kReading;
   int64_t done = 0;
   int64_t total = 0;
