@@ -128,7 +128,8 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
     const auto began = Clock::now();
     TextSearchOptions search{.limit = each};
     if (asked.has_filter) search.filter = [&](ImageId id) { return passed.contains(id); };
-    auto hits = words->text->search(query, search);
+    auto hits = TRY(words->text->search(query, search));
+    std::erase_if(hits, [&](const TextHit& hit) { return hit.score < options.min_text; });
     took.text_ms = ms_since(began);
     return hits;
   };
