@@ -173,6 +173,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
   Catalog& catalog = library->catalog();
   const CatalogCounts counts = TRY(catalog.counts());
   const auto active = TRY(catalog.active_model());
+  const WordCounts words = TRY(catalog.word_counts());
   const auto projection = TRY(catalog.projection());
   const auto searchable = library->searchable();
   const std::vector<std::string> roots = TRY(catalog.roots());
@@ -196,7 +197,12 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                         {"folders", std::move(folders)},
                         {"model", active ? Json(active->name) : Json()},
                         {"embedded", counts.embedded},
-                        {"searchable", searchable ? searchable->index->size() : 0}};
+                        {"searchable", searchable ? searchable->index->size() : 0},
+                        {"read", words.read},
+                        {"described", words.described},
+                        {"described_by_user", words.described_by_user},
+                        {"with_category", words.with_category},
+                        {"with_suggestion", words.with_suggestion}};
     if (projection)
       object.emplace_back("projection", Json::Object{{"kind", projection->kind},
                                                      {"input_dim", projection->input_dim},
@@ -235,6 +241,11 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
     rows.push_back(
         {"searchable", fmt::format("{} (exact, {})", count_of(searchable->index->size(), "image"),
                                    searchable->index->isa())});
+  rows.push_back(
+      {"words", fmt::format("{} read, {} described ({} by you), {} with a category, {} suggested",
+                            human_count(words.read), human_count(words.described),
+                            human_count(words.described_by_user), human_count(words.with_category),
+                            human_count(words.with_suggestion))});
   for (size_t i = 0; i < roots.size(); ++i) rows.push_back({i == 0 ? "folders" : "", roots[i]});
   print_table(rows);
   for (const FailedFile& file : failed)

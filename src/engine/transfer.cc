@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -39,10 +40,11 @@ Error cannot_write(const fs::path& path) {
   return {ErrorCode::kIo, path.string() + ": cannot be written: is the disk full?"};
 }
 
-Json to_json(const ImageRecord& image, bool embedded) {
+// With what the user has said of it; what models say can be had again.
+Json to_json(const ImageRecord& image, bool embedded, const ImageText& text) {
   Json::Array paths;
   for (const std::string& path : image.paths) paths.emplace_back(to_utf8(path));
-  return Json::Object{{"sha256", to_hex(image.sha256)},
+  Json::Object object{{"sha256", to_hex(image.sha256)},
                       {"bytes", image.bytes},
                       {"format", image.info.format},
                       {"width", image.info.width},
@@ -51,6 +53,9 @@ Json to_json(const ImageRecord& image, bool embedded) {
                       {"added_at_us", image.added_at_us},
                       {"paths", std::move(paths)},
                       {"embedded", embedded}};
+  if (text.described_by == DescribedBy::kUser) object.emplace_back("description", text.description);
+  if (!text.category.empty()) object.emplace_back("category", text.category);
+  return object;
 }
 
 Result<Sha256> parse_hex(const std::string& hex) {
@@ -84,6 +89,7 @@ struct Line {
   std::vector<IngestResult> files;  // one for each path, without the embedding
   bool embedded = false;
   std::vector<Half> embedding;
+  std::string description, category;  // the user's; empty: none
 };
 
 Result<Line> from_json(const Json& json) {
@@ -100,7 +106,10 @@ Result<Line> from_json(const Json& json) {
   const auto* paths = json["paths"].array();
   if (!paths || paths->empty())
     return Error{ErrorCode::kCorrupt, "`paths` must be a list of files"};
-  Line line{.files = {}, .embedded = *embedded, .embedding = {}};
+  Line line{.embedded = *embedded};
+  // Libraries without words have neither.
+  if (!json["description"].is_null()) line.description = TRY(json.get_string("description"));
+  if (!json["category"].is_null()) line.category = TRY(json.get_string("category"));
   for (const Json& path : *paths) {
     file.path = TRY(to_path(path, "paths"));
     line.files.push_back(file);
@@ -165,6 +174,20 @@ Result<> read_lines(const Export& from, const TransferProgress& progress,
   return {};
 }
 
+// What the user has said here already stands.
+Result<> take_over(Catalog& catalog, const Line& line) {
+  const auto id = TRY(catalog.image_by_path(line.files.front().path));
+  if (!id) return {};
+  for (const ImageText& text : TRY(catalog.texts({&*id, 1}))) {
+    if (!line.description.empty() &&
+        (text.description.empty() || text.described_by != DescribedBy::kUser))
+      TRY(catalog.describe(*id, line.description));
+    if (!line.category.empty() && text.category.empty())
+      TRY(catalog.set_category(*id, line.category));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<TransferSummary> export_library(Library& library, const std::string& folder,
@@ -190,9 +213,13 @@ Result<TransferSummary> export_library(Library& library, const std::string& fold
   for (ImageId after = 0;;) {
     const std::vector<ImageRecord> page = TRY(catalog.images(after, kPage));
     if (page.empty()) break;
+    std::vector<ImageId> ids;
+    for (const ImageRecord& image : page) ids.push_back(image.id);
+    std::map<ImageId, ImageText> texts;
+    for (ImageText& text : TRY(catalog.texts(ids))) texts[text.id] = std::move(text);
     for (const ImageRecord& image : page) {
       const auto embedding = model ? TRY(catalog.embedding(image.id, model->id)) : std::nullopt;
-      lines << to_json(image, embedding.has_value()).dump() << '\n';
+      lines << to_json(image, embedding.has_value(), texts[image.id]).dump() << '\n';
       if (embedding) {
         rows.write(reinterpret_cast<const char*>(embedding->data()),
                    static_cast<std::streamsize>(embedding->size() * sizeof(Half)));
@@ -279,20 +306,27 @@ Result<TransferSummary> import_library(Library& library, const Export& from,
 
   const CatalogCounts before = TRY(catalog.counts());
   std::vector<IngestResult> batch;
+  std::vector<Line> said;  // lines with the user's words, without their embeddings
   const auto commit = [&]() -> Result<> {
     TRY(catalog.commit(batch, model));
+    for (const Line& line : said) TRY(take_over(catalog, line));
     batch.clear();
+    said.clear();
     return {};
   };
   TRY(read_lines(from, progress, [&](Line&& line) -> Result<> {
     if (!line.embedded) return {};  // nothing to be found by: the next `add` embeds it
+    if (!line.description.empty() || !line.category.empty())
+      said.push_back({.files = {line.files.front()},
+                      .description = line.description,
+                      .category = line.category});
     if (TRY(catalog.find_embedded(line.files.front().sha256, model))) line.embedding.clear();
     for (IngestResult& file : line.files) {
       if (TRY(catalog.image_by_path(file.path))) continue;
       file.embedding = std::exchange(line.embedding, {});  // the first file that is new brings it
       batch.push_back(std::move(file));
     }
-    return batch.size() >= kPage ? commit() : Result<>();
+    return batch.size() + said.size() >= kPage ? commit() : Result<>();
   }));
   TRY(commit());
   TRY(library.refresh());

@@ -40,11 +40,12 @@ struct Export {
 // not finite.
 Result<Export> read_export(const std::string& folder, const TransferProgress& progress);
 
-// Adds what an export holds: its folders and its images; images that are known are left as they
-// are. Nothing is decoded: files are taken to be where they were, and the next `add` compares their
-// bytes. An image that was exported without an embedding is left out: the next `add` finds its
-// file. kConflict, with nothing changed, if the library's vectors are of another model than the
-// export's. Cut short, what was committed stays, and the same import can be repeated.
+// Adds what an export holds: its folders, its images, and what the user has said of them; images
+// that are known, and what was said of an image here, are left as they are. Nothing is decoded:
+// files are taken to be where they were, and the next `add` compares their bytes. An image that was
+// exported without an embedding is left out: the next `add` finds its file. kConflict, with nothing
+// changed, if the library's vectors are of another model than the export's. Cut short, what was
+// committed stays, and the same import can be repeated.
 Result<TransferSummary> import_library(Library& library, const Export& from,
                                        const TransferProgress& progress);
 

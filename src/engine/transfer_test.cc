@@ -62,6 +62,34 @@ TEST_F(TransferTest, ImagesEmbeddingsAndFoldersComeBack) {
   EXPECT_EQ(again->known, 20);
 }
 
+TEST_F(TransferTest, TheUsersWordsComeBackAndThoseHereStand) {
+  const std::string first = add_picture(0), second = add_picture(1);
+  {
+    const auto library = open();
+    ASSERT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
+    Catalog& catalog = (*library)->catalog();
+    const ImageId one = **catalog.image_by_path(first), two = **catalog.image_by_path(second);
+    ASSERT_TRUE(catalog.describe(one, "mine"));
+    ASSERT_TRUE(catalog.set_category(one, "Drake"));
+    ASSERT_TRUE(catalog.describe(two, "exported"));
+    ASSERT_TRUE(catalog.put_descriptions(DescribedBy::kLabels, "d", {{{two, "a label"}}}));
+    ASSERT_TRUE(export_library(**library, root_ / "export", kQuiet));
+  }
+  fs::remove_all(root_ / "library");
+  const auto library = open();
+  ASSERT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
+  Catalog& catalog = (*library)->catalog();
+  const ImageId one = **catalog.image_by_path(first), two = **catalog.image_by_path(second);
+  ASSERT_TRUE(catalog.describe(two, "said here"));
+  import(**library, root_ / "export");
+  const ImageId both[] = {one, two};
+  const auto texts = catalog.texts(both);
+  ASSERT_TRUE(texts);
+  EXPECT_EQ((*texts)[0].description, "mine");
+  EXPECT_EQ((*texts)[0].category, "Drake");
+  EXPECT_EQ((*texts)[1].description, "said here");
+}
+
 TEST_F(TransferTest, OnlyWhatIsNewCounts) {
   const std::string folder = export_of(5);
   fs::remove(pictures() / "1.tiff");

@@ -111,12 +111,16 @@ struct FloatRows {
   int64_t seq = 0;  // the last change among them
 };
 
+// Who described an image; a later one is believed over an earlier one, and never replaced by it.
+enum class DescribedBy { kLabels, kVisionModel, kUser };
+
 // What is known of an image in words.
 struct ImageText {
   ImageId id = 0;
-  int64_t seq = 0;                 // of its last change
-  std::vector<TextLine> lines;     // read in the picture, in reading order
-  std::string description;         // the user's, else a vision model's, else the automatic one
+  int64_t seq = 0;              // of its last change
+  std::vector<TextLine> lines;  // read in the picture, in reading order
+  std::string description;      // the user's, else a vision model's, else the automatic one
+  DescribedBy described_by = DescribedBy::kLabels;
   std::string category;            // what the user calls its family
   std::string suggested_category;  // waits for the user's answer
   std::vector<std::string> paths;  // sorted
@@ -125,9 +129,6 @@ struct TextPage {
   std::vector<ImageText> texts;
   int64_t seq = 0;  // the last change among them
 };
-
-// Who described an image; a later one is believed over an earlier one, and never replaced by it.
-enum class DescribedBy { kLabels, kVisionModel, kUser };
 
 struct CategorySuggestion {
   ImageId id = 0;
@@ -142,6 +143,15 @@ struct CatalogCounts {
   int64_t embedded = 0;  // images with a raw embedding of the active model
   int64_t vectors = 0;   // rows of the reduced table
   int64_t bytes = 0;     // of all images' originals
+};
+
+// Of images.
+struct WordCounts {
+  int64_t read = 0;
+  int64_t described = 0;  // in words, by whomever
+  int64_t described_by_user = 0;
+  int64_t with_category = 0;
+  int64_t with_suggestion = 0;
 };
 
 class Catalog {
@@ -299,6 +309,7 @@ class Catalog {
   // kNotFound if nothing is suggested for the image.
   Result<> answer_suggestion(ImageId id, Answer answer);
 
+  Result<WordCounts> word_counts();
   Result<std::vector<ImageId>> images_with_category();    // by id
   Result<std::vector<ImageId>> images_with_suggestion();  // by id
 

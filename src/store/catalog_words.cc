@@ -59,9 +59,12 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
           line.corners[i] = {.x = box[2 * i], .y = box[2 * i + 1]};
         text.lines.push_back(std::move(line));
       }));
-  TRY(each(
-      "SELECT image_id, text FROM descriptions" + of_ids + "AND text <> '' ORDER BY described_by",
-      [](ImageText& text, sql::Rows& rows) { text.description = rows.text(1); }));
+  TRY(each("SELECT image_id, text, described_by FROM descriptions" + of_ids +
+               "AND text <> '' ORDER BY described_by",
+           [](ImageText& text, sql::Rows& rows) {
+             text.description = rows.text(1);
+             text.described_by = static_cast<DescribedBy>(rows.integer(2));
+           }));
   TRY(each("SELECT image_id, name FROM categories" + of_ids,
            [](ImageText& text, sql::Rows& rows) { text.category = rows.text(1); }));
   TRY(each("SELECT image_id, name FROM suggestions" + of_ids + "AND NOT is_refused",
@@ -290,6 +293,20 @@ Result<> Catalog::answer_suggestion(ImageId id, Answer answer) {
       TRY(c.run("UPDATE suggestions SET is_refused = true WHERE image_id = ?", {id}));
     }
     return touch_texts(c, {&id, 1});
+  });
+}
+
+Result<WordCounts> Catalog::word_counts() {
+  return impl_->read([](sql::Connection& c) -> Result<WordCounts> {
+    const std::string described =
+        "SELECT count(DISTINCT image_id) FROM descriptions WHERE text <> ''";
+    return WordCounts{
+        .read = TRY(c.integer("SELECT count(*) FROM readings")),
+        .described = TRY(c.integer(described)),
+        .described_by_user = TRY(c.integer(described + " AND described_by = ?",
+                                           {static_cast<int64_t>(DescribedBy::kUser)})),
+        .with_category = TRY(c.integer("SELECT count(*) FROM categories")),
+        .with_suggestion = TRY(c.integer("SELECT count(*) FROM suggestions WHERE NOT is_refused"))};
   });
 }
 

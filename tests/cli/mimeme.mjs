@@ -1,6 +1,7 @@
 // Runs the real program, as a user would, for the tests beside this file. The program is named by MIMEME.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -75,4 +76,13 @@ export async function make_meme(file, stamp, top, bottom) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   await sharp(stamp).flatten({ background: '#5a7d9a' }).resize(640, 480, { fit: 'contain', background: '#5a7d9a' })
     .composite([{ input: Buffer.from(`<svg width="640" height="480">${line(top, 70)}${line(bottom, 460)}</svg>`) }]).png().toFile(file);
+}
+
+// As mimeme(), without stopping this process meanwhile: for when the program talks to it.
+export async function run(library, ...args) {
+  const child = spawn(program, args, { env: environment(library), stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) child[stream].on('data', data => (said[stream] += data));
+  const [code] = await once(child, 'close');
+  return { code, ...said };
 }
