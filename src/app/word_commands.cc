@@ -77,23 +77,25 @@ Result<> apply(Library& library, const Json& json) {
   return {};
 }
 
-Result<ExitCode> describe_all(const Context& context, Library& library, const std::string& file) {
+Result<ExitCode> describe_all(const Context& context, Library& library, const std::string& file,
+                              ProgressBar& bar) {
   std::ifstream in(file);
   if (!in) return Error{ErrorCode::kNotFound, file + ": cannot be opened"};
-  int64_t done = 0, failed = 0;
   std::string line;
+  int64_t done = 0, failed = 0;
   for (int64_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     const auto json = Json::parse(line);
     const auto applied = json ? apply(library, *json) : Result<>(json.error());
-    if (applied) {
-      ++done;
-      continue;
-    }
+    if (applied) ++done;
+    bar.update("taking over", number, 0, failed);  // of how many: it may be a pipe
+    if (applied) continue;
     ++failed;
+    bar.clear();
     fmt::print(stderr, "failed: {}: line {}: {}\n", printable(file), number,
                printable(applied.error().message));
   }
+  bar.clear();
   if (context.json) {
     print_json(Json::Object{{"done", done}, {"failed", failed}});
   } else if (!context.quiet) {
@@ -113,7 +115,7 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
   const int64_t before = TRY(library->catalog().text_seq());
   if (!arguments.from.empty()) {
-    const ExitCode done = TRY(describe_all(context, *library, arguments.from));
+    const ExitCode done = TRY(describe_all(context, *library, arguments.from, bar));
     TRY(embed_texts(*library, before));
     return done;
   }

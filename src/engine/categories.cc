@@ -1,14 +1,25 @@
 #include "engine/categories.h"
 
+#include <unordered_set>
 #include <vector>
 
 #include "engine/search.h"
 
 namespace mimeme {
 
-Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> named) {
+namespace {
+
+constexpr int kPage = 1024;
+
+float family_similarity(const Library& library) {
   const auto searchable = library.searchable();
-  const float threshold = searchable && searchable->pca ? kFamilySimilarity : kFamilySimilarityRaw;
+  return searchable && searchable->pca ? kFamilySimilarity : kFamilySimilarityRaw;
+}
+
+}  // namespace
+
+Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> named) {
+  const float threshold = family_similarity(library);
   std::vector<CategorySuggestion> suggestions;
   for (const ImageText& text : TRY(library.catalog().texts(named))) {
     if (text.category.empty()) continue;
@@ -17,6 +28,35 @@ Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> na
       suggestions.push_back({.id = hit.id, .name = text.category, .similarity = hit.similarity});
   }
   return library.catalog().suggest_categories(suggestions);
+}
+
+Result<int64_t> suggest_categories_since(Library& library, int64_t seq) {
+  Catalog& catalog = library.catalog();
+  const std::vector<ImageId> with_category = TRY(catalog.images_with_category());
+  if (with_category.empty()) return 0;
+  const std::unordered_set<ImageId> named(with_category.begin(), with_category.end());
+  const SimilarOptions nearest_named{.limit = 1,
+                                     .min_similarity = family_similarity(library),
+                                     .filter = [&](ImageId id) { return named.contains(id); }};
+  int64_t made = 0;
+  // Not beyond now: a suggestion is a change too.
+  for (const int64_t last = TRY(catalog.text_seq()); seq < last;) {
+    const TextPage page = TRY(catalog.texts_since(seq, kPage));
+    if (page.texts.empty()) break;
+    seq = page.seq;
+    std::vector<CategorySuggestion> suggestions;
+    for (const ImageText& text : page.texts) {
+      if (!text.category.empty() || !text.suggested_category.empty()) continue;
+      const auto query = query_by_id(library, text.id);
+      if (!query) continue;  // has no vector (yet)
+      for (const Hit& hit : TRY(nearest(library, *query, nearest_named)))
+        for (const ImageText& like : TRY(catalog.texts({&hit.id, 1})))
+          suggestions.push_back(
+              {.id = text.id, .name = like.category, .similarity = hit.similarity});
+    }
+    made += TRY(catalog.suggest_categories(suggestions));
+  }
+  return made;
 }
 
 }  // namespace mimeme

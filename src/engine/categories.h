@@ -20,6 +20,10 @@ inline constexpr float kFamilySimilarityRaw = 0.86F;
 // suggestions were made. REQUIRES: the library is open for writing.
 Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> named);
 
+// The other way round: to each image that has neither category nor suggestion, and whose words have
+// changed after `seq` (a new one's have), that of the most alike which has one.
+Result<int64_t> suggest_categories_since(Library& library, int64_t seq);
+
 }  // namespace mimeme
 
 #endif  // MIMEME_ENGINE_CATEGORIES_H_

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "engine/categories.h"
 #include "media/scan.h"
 
 namespace mimeme {
@@ -91,6 +92,7 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
     return Error{ErrorCode::kInvalidArgument, "no folder was ever added: name one"};
 
   IngestSummary summary;
+  const int64_t words_before = TRY(catalog.text_seq());
   const auto plan = TRY(catalog.start_plan());
   int64_t seen = 0;
   for (const std::string& root : roots) {
@@ -158,6 +160,8 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   // one.
   if (!summary.cancelled) summary.removed = TRY(plan->remove_gone());
   TRY(library.refresh());
+  TRY(suggest_categories_since(library, words_before));
+  TRY(library.refresh_words());
   summary.seconds = seconds_since(start);
   return summary;
 }

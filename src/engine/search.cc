@@ -37,9 +37,12 @@ Result<std::vector<Hit>> nearest(const Library& library, const Query& query,
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
   SearchOptions search{.limit = options.limit, .min_similarity = options.min_similarity};
+  search.filter = options.filter;
   if (!options.exclude.empty())
     search.filter = [&](ImageId id) {
-      return std::find(options.exclude.begin(), options.exclude.end(), id) == options.exclude.end();
+      return std::find(options.exclude.begin(), options.exclude.end(), id) ==
+                 options.exclude.end() &&
+             (!options.filter || options.filter(id));
     };
   return searchable->index->search(query.vector, search);
 }

@@ -11,8 +11,9 @@ namespace mimeme {
 
 struct SimilarOptions {
   int limit = 20;
-  float min_similarity = 0;      // 0..1
-  std::vector<ImageId> exclude;  // never hits
+  float min_similarity = 0;             // 0..1
+  std::vector<ImageId> exclude;         // never hits
+  std::function<bool(ImageId)> filter;  // SearchOptions::filter
 };
 
 // A hit with what is known of it.

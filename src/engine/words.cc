@@ -316,7 +316,9 @@ Result<WordsSummary> learn_words(Library& library, const WordsOptions& options,
 
 Result<int64_t> embed_texts(Library& library, int64_t seq) {
   const WordsOptions options;
-  const WordsEvents events;
+  const WordsEvents events{.progress = [&](const WordsProgress& p) {
+    library.options().progress("embedding texts", p.done, p.total);
+  }};
   Learner learner(library, options, events);
   const auto done = learner.embed(seq);
   if (!done && done.error().code != ErrorCode::kNotFound) return done.error();

@@ -207,6 +207,25 @@ TEST_F(WordsTest, ASuggestedCategoryIsFoundUntilItIsRefused) {
   expect_clean(*library);
 }
 
+TEST_F(WordsTest, ANewMemberOfANamedFamilyGetsTheSuggestion) {
+  const std::string path = add_picture(1);
+  const auto library = opened();
+  add_all(*library);
+  ASSERT_TRUE(library->catalog().set_category(id_of(*library, path), "Drake"));
+  auto bytes = read_bytes(path);
+  bytes.back() ^= 1;
+  std::ofstream(pictures() / "like.tiff", std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  write_tiff(pictures() / "black.tiff", kFakeSide, std::vector<uint8_t>(kFakeSide * kFakeSide * 3));
+  add_all(*library);
+  const auto hits = explained(*library, "category:drake");
+  ASSERT_EQ(hits.size(), 2U);
+  EXPECT_TRUE(hits[0].is_suggested) << "the newer one";
+  EXPECT_EQ(fs::path(hits[0].image.paths.front()).stem(), "like");
+  expect_clean(*library);
+}
+
 TEST_F(WordsTest, APictureThatFailsIsNamedAndTriedAgain) {
   add_meme(1, "fails");
   add_meme(2, "all good");
