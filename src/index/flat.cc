@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <shared_mutex>
 #include <unordered_map>
 #include <usearch/index_plugins.hpp>
+#include <utility>
+#include <vector>
 
 #include "core/half.h"
 #include "index/vector_index.h"
@@ -65,6 +68,24 @@ class File {
 
  private:
   int fd_;
+};
+
+// resize() leaves new elements as memory has them: they are written at once, and clearing the rows
+// of a large file first would take longer than reading them.
+template <typename T>
+struct Uncleared : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = Uncleared<U>;
+  };
+  template <typename U>
+  void construct(U* at) {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Arguments>
+  void construct(U* at, Arguments&&... arguments) {
+    std::construct_at(at, std::forward<Arguments>(arguments)...);
+  }
 };
 
 bool nearer(const Hit& a, const Hit& b) {
@@ -199,7 +220,7 @@ class Flat : public VectorIndex {
 
   mutable std::shared_mutex mu_;  // guards what follows
   std::vector<ImageId> ids_;
-  std::vector<Half> rows_;
+  std::vector<Half, Uncleared<Half>> rows_;
   std::unordered_map<ImageId, size_t> position_;
 };
 

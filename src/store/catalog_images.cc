@@ -12,7 +12,8 @@ Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<cons
   std::unordered_map<ImageId, ImageRecord> found;
   auto rows = TRY(c.query(
       "SELECT id, sha256, bytes, format, width, height, frames, epoch_us(added_at) FROM images "
-      "WHERE id IN (SELECT unnest(?::BIGINT[]))",
+      "WHERE " +
+          is_among("id", ids.size()),
       {ids}));
   while (rows.next()) {
     ImageRecord record;
@@ -24,8 +25,8 @@ Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<cons
     record.added_at_us = rows.integer(7);
     found.emplace(record.id, std::move(record));
   }
-  auto files = TRY(c.query(
-      "SELECT image_id, path FROM files WHERE image_id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+  auto files = TRY(
+      c.query("SELECT image_id, path FROM files WHERE " + is_among("image_id", ids.size()), {ids}));
   while (files.next()) {
     if (const auto it = found.find(files.integer(0)); it != found.end())
       it->second.paths.push_back(files.text(1));
@@ -42,6 +43,12 @@ Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<cons
 }
 
 }  // namespace
+
+std::string is_among(const std::string& column, size_t count) {
+  constexpr size_t kFew = 64;
+  return count <= kFew ? "list_contains(?::BIGINT[], " + column + ")"
+                       : column + " IN (SELECT unnest(?::BIGINT[]))";
+}
 
 Result<ImageRecord> Catalog::image(ImageId id) {
   auto records = TRY(images_by_id({&id, 1}));
