@@ -190,7 +190,7 @@ class CommandLine {
     sub->add_option("--limit", search_.limit, "How many at most")
         ->type_name("N")
         ->capture_default_str()
-        ->transform(whole_number(1, 1'000'000));
+        ->transform(whole_number(1, 1'000));
     sub->add_option("--min", search_.min_similarity, "Leave out what is less similar; 0..1")
         ->type_name("S")
         ->capture_default_str()
@@ -299,8 +299,9 @@ class CommandLine {
     sub->add_option("MANIFEST", evaluate_.manifest,
                     "JSON lines: a query and its right answers each")
         ->required();
-    sub->add_option("--labels", evaluate_.labels,
-                    "Name families first: JSON lines, an image and its category each")
+    sub->add_option(
+           "--labels", evaluate_.labels,
+           "Name families first, in the library itself: JSON lines, an image and its category each")
         ->type_name("FILE");
     sub->footer("The images that should be found must have been indexed with `mimeme add`.");
   }

@@ -95,6 +95,9 @@ Result<Describer> read_describer(const toml::table& table) {
                                       std::string(key->must) + ", as in " +
                                       std::string(key->example));
   }
+  if (describer.base_url.empty() && !table.empty())
+    return wrong(table.source(), "`base_url` is missing: write where the model is served, as in " +
+                                     std::string(kKeys[0].example));
   if (!describer.base_url.empty() && describer.model.empty())
     return wrong(table.source(),
                  "`model` is missing: write the name that the server has for it, as in " +

@@ -46,8 +46,6 @@ Json to_json(const ExplainedHit& hit) {
   return object;
 }
 
-bool continues_letter(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
-
 // "says: when [you] [see] it"
 std::vector<std::string> reasons(const ExplainedHit& hit) {
   std::vector<std::string> reasons;
@@ -56,11 +54,12 @@ std::vector<std::string> reasons(const ExplainedHit& hit) {
     const std::string& text = first.context;
     std::string marked;
     size_t at = first.begin > kContext ? first.begin - kContext : 0;
-    while (at > 0 && continues_letter(text[at])) --at;
+    while (at > 0 && continues_character(text[at])) --at;
     if (at > 0) marked = "…";
-    size_t last = 0;
+    size_t last = first.begin;
     for (; i < hit.matches.size() && hit.matches[i].field == first.field &&
-           hit.matches[i].context == text && hit.matches[i].begin >= at;
+           hit.matches[i].context == text && hit.matches[i].begin >= at &&
+           hit.matches[i].begin - last <= 2 * kContext;
          ++i) {
       const ExplainedMatch& match = hit.matches[i];
       marked += text.substr(at, match.begin - at) + "[" +
@@ -68,8 +67,10 @@ std::vector<std::string> reasons(const ExplainedHit& hit) {
       at = last = match.end;
     }
     size_t end = std::min(text.size(), last + kContext);
-    while (end < text.size() && continues_letter(text[end])) ++end;
+    while (end < text.size() && continues_character(text[end])) ++end;
     marked += text.substr(last, end - last) + (end < text.size() ? "…" : "");
+    std::replace_if(
+        marked.begin(), marked.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
     reasons.push_back(
         std::string(kFields[static_cast<int>(first.field)]) + ": " + marked +
         (first.field == TextField::kCategory && hit.is_suggested ? " (suggested)" : ""));
@@ -89,10 +90,10 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto by_words = TRY(WordSearch::open(*library));
   WordSearchTimes took;
-  auto found = TRY(by_words->search(query, {.limit = arguments.limit}, &took));
-  std::erase_if(found, [&](const WordHit& hit) {
-    return hit.similarity < static_cast<float>(arguments.min_similarity);
-  });
+  const auto found = TRY(by_words->search(
+      query,
+      {.limit = arguments.limit, .min_similarity = static_cast<float>(arguments.min_similarity)},
+      &took));
   log(LogLevel::kDebug,
       fmt::format("filter {:.1f} ms, text {:.1f} ms beside encode {:.1f} ms and meaning {:.1f} ms, "
                   "fuse {:.1f} ms: {:.1f} ms",
@@ -105,6 +106,14 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
     print_json(Json::Object{{"query", to_utf8(text)}, {"hits", std::move(list)}});
   } else if (hits.empty()) {
     fmt::print("nothing relevant: no image in the library says, shows or is called that\n");
+    const int64_t images = TRY(library->catalog().counts()).images;
+    const int64_t unread = images - TRY(library->catalog().word_counts()).read;
+    if (images == 0) {
+      fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
+    } else if (unread > 0) {
+      fmt::print("{} not been read yet: run `mimeme add`\n",
+                 unread == 1 ? "1 picture has" : human_count(unread) + " pictures have");
+    }
   } else {
     std::vector<std::vector<std::string>> rows{{"similarity", "id", "why", "path"}};
     for (const ExplainedHit& hit : hits) {

@@ -54,6 +54,15 @@ Result<ExitCode> print_text(const Context& context, Library& library, ImageId id
   return kExitDone;
 }
 
+// Blanks alone say nothing.
+std::string trimmed(const std::string& text) {
+  const auto* const kBlanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  return first == std::string::npos
+             ? ""
+             : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
 // Names, and suggests the name to what looks alike.
 Result<int64_t> name_category(Library& library, ImageId id, const std::string& name) {
   TRY(library.catalog().set_category(id, name));
@@ -71,9 +80,13 @@ Result<> apply(Library& library, const Json& json) {
   const Json &description = json["description"], &category = json["category"];
   if (description.is_null() && category.is_null())
     return Error{ErrorCode::kCorrupt, "has neither `description` nor `category`"};
+  for (const auto& [key, value] : *json.object())
+    if (key != "image" && key != "description" && key != "category")
+      return Error{ErrorCode::kCorrupt, "`" + key + "` is not known: image, description, category"};
   if (!description.is_null())
-    TRY(library.catalog().describe(id, TRY(json.get_string("description"))));
-  if (!category.is_null()) TRY(name_category(library, id, TRY(json.get_string("category"))));
+    TRY(library.catalog().describe(id, trimmed(TRY(json.get_string("description")))));
+  if (!category.is_null())
+    TRY(name_category(library, id, trimmed(TRY(json.get_string("category")))));
   return {};
 }
 
@@ -96,6 +109,7 @@ Result<ExitCode> describe_all(const Context& context, Library& library, const st
                printable(applied.error().message));
   }
   bar.clear();
+  if (in.bad()) return Error{ErrorCode::kIo, file + ": cannot be read"};
   if (context.json) {
     print_json(Json::Object{{"done", done}, {"failed", failed}});
   } else if (!context.quiet) {
@@ -121,7 +135,7 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
   }
   const ImageId id = TRY(find_image(*library, arguments.target));
   if (arguments.text) {
-    TRY(library->catalog().describe(id, *arguments.text));
+    TRY(library->catalog().describe(id, trimmed(*arguments.text)));
     TRY(embed_texts(*library, before));
   }
   return print_text(context, *library, id);
@@ -132,7 +146,7 @@ Result<ExitCode> category(const Context& context, const CategoryArguments& argum
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const ImageId id = TRY(find_image(*library, arguments.target));
   const int64_t before = TRY(library->catalog().text_seq());
-  const int64_t suggested = TRY(name_category(*library, id, arguments.name));
+  const int64_t suggested = TRY(name_category(*library, id, trimmed(arguments.name)));
   TRY(embed_texts(*library, before));
   if (context.json) {
     print_json(Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});
@@ -154,24 +168,33 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
   const int64_t before = TRY(catalog.text_seq());
-  std::vector<ImageId> accepted = arguments.accept;
-  if (arguments.accept_all) accepted = TRY(catalog.images_with_suggestion());
-  for (const ImageId id : accepted) TRY(catalog.answer_suggestion(id, Catalog::Answer::kAccept));
-  for (const ImageId id : arguments.refuse)
-    TRY(catalog.answer_suggestion(id, Catalog::Answer::kRefuse));
+  int64_t accepted = 0, refused = 0, missed = 0;
+  const auto answer = [&](std::span<const ImageId> ids, Catalog::Answer with,
+                          int64_t& done) -> Result<> {
+    for (const ImageId id : ids) {
+      const auto answered = catalog.answer_suggestion(id, with);
+      if (!answered && answered.error().code != ErrorCode::kNotFound) return answered;
+      ++(answered ? done : missed);
+      if (!answered) fmt::print(stderr, "{}\n", answered.error().message);
+    }
+    return {};
+  };
+  TRY(answer(arguments.accept, Catalog::Answer::kAccept, accepted));
+  TRY(answer(arguments.refuse, Catalog::Answer::kRefuse, refused));
+  if (arguments.accept_all)
+    TRY(answer(TRY(catalog.images_with_suggestion()), Catalog::Answer::kAccept, accepted));
   if (writes) TRY(embed_texts(*library, before));
 
   const auto waiting = TRY(catalog.texts(TRY(catalog.images_with_suggestion())));
   if (context.json) {
     Json::Array list;
     for (const ImageText& text : waiting) list.push_back(to_json(text));
-    print_json(Json::Object{{"accepted", accepted.size()},
-                            {"refused", arguments.refuse.size()},
-                            {"suggestions", std::move(list)}});
-    return kExitDone;
+    print_json(Json::Object{
+        {"accepted", accepted}, {"refused", refused}, {"suggestions", std::move(list)}});
+    return missed > 0 ? kExitPartly : kExitDone;
   }
-  if (writes && !context.quiet)
-    fmt::print("{} accepted, {} refused\n", accepted.size(), arguments.refuse.size());
+  if (writes && !context.quiet) fmt::print("{} accepted, {} refused\n", accepted, refused);
+  if (missed > 0) return kExitPartly;
   if (waiting.empty()) {
     fmt::print("no suggestion waits for an answer\n");
     return writes ? kExitDone : kExitNothingFound;

@@ -18,6 +18,11 @@ std::string from_utf8(std::string_view text);
 // becomes U+FFFD. What was there is lost.
 std::string mend_utf8(std::string_view bytes);
 
+// A byte that does not begin a character of valid UTF-8.
+constexpr bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
 // As it may be shown on a terminal or in a log: valid UTF-8, no control characters.
 std::string printable(std::string_view bytes);
 

@@ -56,10 +56,10 @@ Result<bool> meanings_agree(Library& library, const CheckOptions& options, Check
 
 Result<bool> texts_agree(Library& library, const CheckOptions& options, CheckReport& report) {
   const auto words = library.words();
-  if (!words) return true;
   report.texts = 0;
+  if (!words || !words->text->verify()) return false;
   const auto count = words->text->count();
-  if (!count) return false;  // damaged
+  if (!count) return false;
   for (int64_t seq = 0;;) {
     const TextPage page = TRY(library.catalog().texts_since(seq, kPage));
     if (page.texts.empty()) break;

@@ -55,6 +55,8 @@ Result<> follow(TextIndex& index, Catalog& catalog,
   const int64_t seq = TRY(index.seq());
   const auto removals = TRY(catalog.text_removals_since(seq));
   if (removals.seq == seq) return {};
+  if (removals.seq < seq)
+    return Error{ErrorCode::kCorrupt, "the text index is of a later state than the catalog"};
   TRY(index.remove(removals.ids, seq));
   int64_t done = 0;
   for (int64_t at = seq;;) {

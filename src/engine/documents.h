@@ -22,7 +22,8 @@ TextDocument to_document(const ImageText& text);
 // Category, description and confident lines. Empty if there are none.
 std::string meaning_text(const ImageText& text);
 
-// Brings the full-text index up to the catalog; tells how many documents it has looked at.
+// Brings the full-text index up to the catalog; tells how many documents it has looked at. kCorrupt
+// also for an index of a later state than the catalog, which an older copy was put in place of.
 Result<> follow(TextIndex& index, Catalog& catalog,
                 const std::function<void(int64_t done)>& progress);
 

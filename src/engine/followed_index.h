@@ -37,6 +37,7 @@ class FollowedIndex {
   const std::string path_;
   std::shared_ptr<VectorIndex> index_;
   IndexStamp stamp_;
+  int64_t unsaved_ = 0;  // changes that the file has not
 };
 
 }  // namespace mimeme

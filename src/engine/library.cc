@@ -102,10 +102,11 @@ bool Library::is_stale() {
   if (!counts || !projection) return false;
   if (counts->embedded != counts->vectors || (counts->embedded > 0 && !*projection)) return true;
   const auto text = TextIndex::open(text_path());
+  if (!text)
+    return text.error().code == ErrorCode::kNotFound || text.error().code == ErrorCode::kCorrupt;
   const auto newest = catalog_->text_seq();
-  if (!text || !newest) return !text;
   const auto seq = (*text)->seq();
-  return !seq || *seq < *newest;
+  return !seq || (newest && *seq != *newest);
 }
 
 Result<Manifest> Library::model() const {
@@ -189,10 +190,7 @@ Result<> Library::rebuild(Index index) {
     return publish();
   }
   if (index == Index::kMeaning) meaning_.discard();
-  if (index == Index::kText) {
-    words_.set(nullptr);
-    TRY(TextIndex::create(text_path()));
-  }
+  if (index == Index::kText) TRY(create_text_index());
   return publish_words();
 }
 
@@ -282,9 +280,19 @@ Result<std::shared_ptr<TextIndex>> Library::open_text_index() {
       (opened.error().code == ErrorCode::kNotFound || opened.error().code == ErrorCode::kCorrupt)) {
     if (opened.error().code == ErrorCode::kCorrupt)
       log(LogLevel::kWarning, opened.error().message + ": made again from the catalog");
-    opened = TextIndex::create(text_path());
+    return create_text_index();
   }
   return std::shared_ptr<TextIndex>(TRY(std::move(opened)));
+}
+
+Result<std::shared_ptr<TextIndex>> Library::create_text_index() {
+  words_.set(nullptr);
+  return std::shared_ptr<TextIndex>(TRY(TextIndex::create(text_path())));
+}
+
+Result<> Library::follow_texts(TextIndex& index) {
+  return follow(index, *catalog_,
+                [&](int64_t indexed) { options_.progress("indexing words", indexed, 0); });
 }
 
 Result<> Library::refresh_words() {
@@ -294,16 +302,22 @@ Result<> Library::refresh_words() {
 
 Result<> Library::publish_words() {
   auto text = open_text_index();
+  if (text && writable_) {
+    auto followed = follow_texts(**text);
+    if (!followed && followed.error().code != ErrorCode::kIo &&
+        followed.error().code != ErrorCode::kBusy) {
+      log(LogLevel::kWarning, followed.error().message + ": made again from the catalog");
+      text = create_text_index();
+      if (text) followed = follow_texts(**text);
+    }
+    TRY(followed);
+  }
   if (!text) {
     // Search by picture does not need it.
     log(LogLevel::kDebug, "no search by words: " + text.error().message);
     words_.set(nullptr);
     return {};
   }
-  if (writable_)
-    TRY(follow(**text, *catalog_,
-               [&](int64_t indexed) { options_.progress("indexing words", indexed, 0); }));
-
   auto next = std::make_shared<Words>();
   next->text = *std::move(text);
   const auto manifest = registry().find(options_.text_model, kTextEmbedding);

@@ -138,6 +138,8 @@ class Library {
   Result<> publish();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();
+  Result<std::shared_ptr<TextIndex>> create_text_index();
+  Result<> follow_texts(TextIndex& index);
   Result<ProjectionRecord> fit(ModelId model, const PcaTarget& target);
   Result<> replace_projection(const ProjectionRecord& record);
   std::string text_path() const { return options_.directory + "/index/text.db"; }

@@ -175,8 +175,9 @@ Result<> read_lines(const Export& from, const TransferProgress& progress,
 }
 
 // What the user has said here already stands.
-Result<> take_over(Catalog& catalog, const Line& line) {
-  const auto id = TRY(catalog.image_by_path(line.files.front().path));
+Result<> take_over(Catalog& catalog, const Line& line, ModelId model) {
+  // By its bytes: another picture may lie at the path here.
+  const auto id = TRY(catalog.find_embedded(line.files.front().sha256, model));
   if (!id) return {};
   for (const ImageText& text : TRY(catalog.texts({&*id, 1}))) {
     if (!line.description.empty() &&
@@ -309,7 +310,7 @@ Result<TransferSummary> import_library(Library& library, const Export& from,
   std::vector<Line> said;  // lines with the user's words, without their embeddings
   const auto commit = [&]() -> Result<> {
     TRY(catalog.commit(batch, model));
-    for (const Line& line : said) TRY(take_over(catalog, line));
+    for (const Line& line : said) TRY(take_over(catalog, line, model));
     batch.clear();
     said.clear();
     return {};

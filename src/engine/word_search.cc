@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/log.h"
+#include "base/utf8.h"
 #include "core/fuse.h"
 #include "engine/documents.h"
 
@@ -50,9 +52,8 @@ std::vector<WordHit> newest(const std::vector<ImageId>& ids, const Ids& excluded
 }
 
 size_t characters(std::string_view utf8) {
-  return static_cast<size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
+  return static_cast<size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return !continues_character(c); }));
 }
 
 // The part of a line's box where bytes begin..end of its text stand, all letters being about as
@@ -70,13 +71,19 @@ Quad part_of(const TextLine& line, size_t begin, size_t end) {
           between(bottom_left, bottom_right, to), between(bottom_left, bottom_right, from)};
 }
 
+// False if the field has changed meanwhile.
+bool stands_in(std::string_view field, size_t begin, size_t end) {
+  return begin < end && end <= field.size() && !continues_character(field[begin]) &&
+         (end == field.size() || !continues_character(field[end]));
+}
+
 // A match in the ocr field may go over several lines: one for each.
 void explain_lines(const ImageText& text, const TextMatch& match, std::vector<ExplainedMatch>& to) {
   size_t start = 0;
   for (const TextLine& line : text.lines) {
     const size_t stop = start + line.text.size();
     const size_t begin = std::max(match.begin, start), end = std::min(match.end, stop);
-    if (begin < end)
+    if (begin < end && stands_in(line.text, begin - start, end - start))
       to.push_back({.field = match.field,
                     .kind = match.kind,
                     .context = line.text,
@@ -93,8 +100,13 @@ Result<std::unique_ptr<WordSearch>> WordSearch::open(Library& library) {
   std::unique_ptr<TextEncoder> encoder;
   const auto manifest = library.registry().find(library.options().text_model, kTextEmbedding);
   const auto words = library.words();
-  if (manifest && words && words->meaning)
-    encoder = TRY(library.options().open_text_encoder(*manifest, {.threads = 1}));
+  if (manifest && words && words->meaning) {
+    auto opened = library.options().open_text_encoder(*manifest, {.threads = 1});
+    if (!opened)
+      log(LogLevel::kWarning,
+          "only the letters are searched, not the meaning: " + opened.error().message);
+    if (opened) encoder = *std::move(opened);
+  }
   return std::unique_ptr<WordSearch>(new WordSearch(library, std::move(encoder)));
 }
 
@@ -175,13 +187,14 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
   }
   const RankedLeg legs[] = {{text_leg, options.text_weight}, {meaning, options.meaning_weight}};
   std::vector<WordHit> hits;
-  for (const FusedHit& fused :
-       fuse(legs, {.k = options.k, .limit = static_cast<size_t>(options.limit)})) {
+  for (const FusedHit& fused : fuse(legs, {.k = options.k})) {
+    if (hits.size() == static_cast<size_t>(options.limit)) break;
     WordHit hit{.id = fused.id,
                 .similarity = std::max(fused.legs[0].similarity, fused.legs[1].similarity),
                 .text = fused.legs[0].similarity,
                 .meaning = fused.legs[1].similarity,
                 .matches = {}};
+    if (hit.similarity < options.min_similarity) continue;
     if (const auto at = text_by_id.find(hit.id); at != text_by_id.end())
       hit.matches = std::move(at->second->matches);
     hits.push_back(std::move(hit));
@@ -222,7 +235,7 @@ Result<std::vector<ExplainedHit>> WordSearch::explain(std::span<const WordHit> h
       const std::string& field = match.field == TextField::kDescription ? document.description
                                  : match.field == TextField::kCategory  ? document.category
                                                                         : document.name;
-      if (match.end <= field.size())  // or it has changed meanwhile
+      if (stands_in(field, match.begin, match.end))
         out.matches.push_back({.field = match.field,
                                .kind = match.kind,
                                .context = field,

@@ -16,7 +16,8 @@ namespace mimeme {
 
 // Measured: docs/decisions/0010.
 struct WordSearchOptions {
-  int limit = 20;
+  int limit = 20;  // up to 1000; beyond, the text leg has no more
+  float min_similarity = 0;
   double text_weight = 1, meaning_weight = 0.2;  // of the legs
   double k = 1;                                  // FuseOptions::k
   float min_text = 0.02F;     // scores below are a common word or two of a longer query

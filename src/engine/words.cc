@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <random>
 #include <utility>
 
 #include "base/log.h"
@@ -33,12 +34,12 @@ class Learner {
 
   Result<WordsSummary> run() {
     const auto start = std::chrono::steady_clock::now();
-    TRY(unless_missing(read(), "the words in pictures are not read"));
-    TRY(unless_missing(label(), "what pictures show is not told"));
-    TRY(unless_missing(embed(0), "what texts mean is not searched"));
+    TRY(read());
+    TRY(label());
+    TRY(embed(0));
     if (options_.describer.model) {
       TRY(ask(*options_.describer.model));
-      TRY(unless_missing(embed(0), {}));
+      TRY(embed(0));
     }
     TRY(library_.refresh_words());
     summary_.cancelled = options_.stop.stop_requested();
@@ -49,26 +50,28 @@ class Learner {
 
   // Texts that changed after `seq`.
   Result<> embed(int64_t seq) {
-    const Manifest manifest =
-        TRY(library_.registry().find(library_.options().text_model, kTextEmbedding));
+    const std::string consequence = "what texts mean is not searched";
+    auto manifest = library_.registry().find(library_.options().text_model, kTextEmbedding);
+    if (!manifest) return leave_out(consequence, manifest.error());
     const ModelId model = TRY(catalog_.register_model(
-        {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));
+        {.name = manifest->name, .digest = manifest->digest(), .dim = manifest->dim}));
     const int64_t total = TRY(catalog_.count_texts_without_embedding(model));
     if (total == 0) return {};
     // All cores for one inference: the texts of a batch are short.
-    const auto encoder = TRY(library_.options().open_text_encoder(manifest, {.threads = 0}));
+    const auto encoder = library_.options().open_text_encoder(*manifest, {.threads = 0});
+    if (!encoder) return leave_out(consequence, encoder.error());
     while (!options_.stop.stop_requested()) {
       const TextPage page = TRY(catalog_.texts_without_embedding(model, seq, kTextBatch));
       if (page.texts.empty()) break;
       seq = page.seq;
-      TRY(catalog_.put_text_embeddings(model, TRY(embed(*encoder, page.texts))));
+      TRY(catalog_.put_text_embeddings(model, TRY(embed(**encoder, page.texts))));
       summary_.embedded += static_cast<int64_t>(page.texts.size());
       events_.progress({.stage = Stage::kEmbedding, .done = summary_.embedded, .total = total});
     }
     return library_.refresh_words();
   }
 
-  int64_t embedded() const { return summary_.embedded; }
+  const WordsSummary& summary() const { return summary_; }
 
  private:
   // What one picture came to; on an error only that and the path count.
@@ -82,27 +85,31 @@ class Learner {
     bool is_left = false;  // neither done nor failed: for the next run
   };
 
-  // A model that is not installed leaves its stage out, and says so once.
-  Result<> unless_missing(Result<> done, const std::string& consequence) {
-    if (done || done.error().code != ErrorCode::kNotFound) return done;
-    if (!consequence.empty())
-      summary_.left_out.push_back(consequence + ": " + done.error().message);
+  // A model that cannot be used leaves its stage out, and says so once; the others go on.
+  Result<> leave_out(const std::string& consequence, const Error& why) {
+    std::string sentence = consequence + ": " + why.message;
+    if (std::find(summary_.left_out.begin(), summary_.left_out.end(), sentence) ==
+        summary_.left_out.end())
+      summary_.left_out.push_back(std::move(sentence));
     return {};
   }
 
   Result<> read() {
-    const std::string manifest = TRY(library_.registry().manifest_path(library_.options().reader));
-    const std::string reader = to_hex(TRY(sha256_file(manifest)));
+    const std::string consequence = "the words in pictures are not read";
+    const auto manifest = library_.registry().manifest_path(library_.options().reader);
+    if (!manifest) return leave_out(consequence, manifest.error());
+    const std::string reader = to_hex(TRY(sha256_file(*manifest)));
     WordsProgress progress{.stage = Stage::kReading,
                            .total = TRY(catalog_.count_images_unread(reader))};
     if (progress.total == 0) return {};
-    const auto ocr = TRY(library_.options().open_ocr(manifest, 1));
+    const auto ocr = library_.options().open_ocr(*manifest, 1);
+    if (!ocr) return leave_out(consequence, ocr.error());
     events_.progress(progress);
     return run_stage<Read>(
         [&](int64_t after, int limit) { return catalog_.images_unread(reader, after, limit); },
         [&](const Work& work) {
           Read out{.reading = {.id = work.n}, .path = work.path};
-          auto lines = read_picture(*ocr, work.path);
+          auto lines = read_picture(**ocr, work.n);
           if (lines) {
             out.reading.lines = *std::move(lines);
           } else {
@@ -134,15 +141,25 @@ class Learner {
     if (!active) return {};
     Labelling by{.model = active->id};
     const LibraryOptions& with = library_.options();
-    const auto manifest = library_.registry().manifest_path(with.object_model);
-    if (manifest) by.detector = TRY(with.open_object_detector(*manifest, 1));
+    const std::string consequence = "what pictures show is told in part or not at all";
     auto labeller = with.open_labeller(TRY(library_.model()), 1);
-    if (labeller) by.labeller = *std::move(labeller);
-    if (!by.labeller && (!by.detector || labeller.error().code != ErrorCode::kNotFound))
-      return labeller.error();
+    if (labeller) {
+      by.labeller = *std::move(labeller);
+    } else {
+      TRY(leave_out(consequence, labeller.error()));
+    }
+    if (const auto manifest = library_.registry().manifest_path(with.object_model)) {
+      auto detector = with.open_object_detector(*manifest, 1);
+      if (detector) {
+        by.detector = *std::move(detector);
+      } else {
+        TRY(leave_out(consequence, detector.error()));
+      }
+    }
+    if (!by.labeller && !by.detector) return {};
     const auto label_one = [&](const Work& work) {
       Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
-      auto text = labels_of(by, work);
+      auto text = labels_of(by, work.n);
       if (text) {
         out.description.text = *std::move(text);
       } else {
@@ -157,19 +174,19 @@ class Learner {
                     {.threads = options_.threads, .stop = options_.stop});
   }
 
-  Result<std::string> labels_of(const Labelling& by, const Work& work) const {
+  Result<std::string> labels_of(const Labelling& by, ImageId id) const {
     std::vector<std::string> names;
     const auto say = [&](const std::string& name) {
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     };
     if (by.labeller) {
-      if (const auto embedding = TRY(catalog_.embedding(work.n, by.model)))
+      if (const auto embedding = TRY(catalog_.embedding(id, by.model)))
         for (const auto& labels = TRY(by.labeller->label(to_float(*embedding)));
              const Label& label : labels.front())
           say(label.name);
     }
     if (by.detector) {
-      const Decoded picture = TRY(decode_inside(work.path, kObjectsSide));
+      const Decoded picture = TRY(decode_inside(id, kObjectsSide));
       const auto objects = TRY(by.detector->detect(picture.rgb, picture.width, picture.height));
       for (const DetectedObject& object : objects) say(object.name);
     }
@@ -183,11 +200,12 @@ class Learner {
     std::stop_source stop;
     const std::stop_callback link(options_.stop, [&] { stop.request_stop(); });
     Mutex mu;
-    std::string gave_up;
+    std::string last;  // why a picture was left for the next run
+    int64_t left = 0;
     std::atomic<int> unavailable = 0;  // in a row
     const auto ask_one = [&](const Work& work) {
       Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
-      auto text = ask_about(model, work.path, stop.get_token());
+      auto text = ask_about(model, work.n, stop.get_token());
       if (text) {
         out.description.text = *std::move(text);
         unavailable = 0;
@@ -197,12 +215,12 @@ class Learner {
       const ErrorCode code = text.error().code;
       out.is_left = code == ErrorCode::kUnavailable || code == ErrorCode::kInvalidArgument ||
                     code == ErrorCode::kCancelled;
-      if (code == ErrorCode::kInvalidArgument ||
-          (code == ErrorCode::kUnavailable && ++unavailable >= kMaxUnavailable)) {
-        Lock lock(mu);
-        if (gave_up.empty()) gave_up = out.error;
+      if (!out.is_left || code == ErrorCode::kCancelled) return out;
+      Lock lock(mu);
+      ++left;
+      last = out.error;
+      if (code == ErrorCode::kInvalidArgument || ++unavailable >= kMaxUnavailable)
         stop.request_stop();
-      }
       return out;
     };
     TRY(describe(DescribedBy::kVisionModel, options_.describer.digest, Stage::kAsking, ask_one,
@@ -210,18 +228,39 @@ class Learner {
                   .commit_batch = kAskedBatch,
                   .stop = stop.get_token()}));
     Lock lock(mu);
-    if (!gave_up.empty())
-      summary_.left_out.push_back(
-          "not all pictures are described, the next `mimeme add` goes on: " + gave_up);
+    if (left > 0)
+      return leave_out("not all pictures are described, the next `mimeme add` goes on",
+                       {.message = last});
     return {};
   }
 
-  Result<std::string> ask_about(const VisionModel& model, const std::string& path,
-                                std::stop_token stop) const {
-    const Decoded picture = TRY(decode_inside(path, kAskedSide));
+  Result<std::string> ask_about(const VisionModel& model, ImageId id, std::stop_token stop) const {
+    const Decoded picture = TRY(decode_inside(id, kAskedSide));
     return model.describe(
         TRY(encode_jpeg(picture.rgb, picture.width, picture.height, kAskedQuality)),
         std::move(stop));
+  }
+
+  // Each run asks from another picture on: a few that the server cannot do must not stand at the
+  // head of the queue for ever.
+  static ImageId anywhere(int64_t images) {
+    std::random_device random;
+    return std::uniform_int_distribution<ImageId>(0, images)(random);
+  }
+
+  // The work after `start`, then that before it.
+  static WorkSource from(ImageId start, WorkSource source) {
+    return [start, source = std::move(source), is_second = start == 0](
+               int64_t after, int limit) mutable -> Result<std::vector<Work>> {
+      std::vector<Work> page = TRY(source(is_second ? after : std::max(after, start), limit));
+      if (page.empty() && !is_second) {
+        is_second = true;
+        page = TRY(source(0, limit));
+      }
+      if (is_second && start > 0)
+        std::erase_if(page, [&](const Work& work) { return work.n > start; });
+      return page;
+    };
   }
 
   // Describes what `digest` has not described yet.
@@ -233,9 +272,10 @@ class Learner {
     if (progress.total == 0) return {};
     events_.progress(progress);
     return run_stage<Described>(
-        [&](int64_t after, int limit) {
-          return catalog_.images_undescribed(by, digest, after, limit);
-        },
+        from(by == DescribedBy::kVisionModel ? anywhere(TRY(catalog_.counts()).images) : 0,
+             [&](int64_t after, int limit) {
+               return catalog_.images_undescribed(by, digest, after, limit);
+             }),
         describe_one,
         [&](std::span<const Described> batch) -> Result<> {
           std::vector<Catalog::Description> descriptions;
@@ -250,8 +290,8 @@ class Learner {
         options);
   }
 
-  Result<std::vector<TextLine>> read_picture(const Ocr& ocr, const std::string& path) const {
-    const Decoded picture = TRY(decode_inside(path, kReadingSide));
+  Result<std::vector<TextLine>> read_picture(const Ocr& ocr, ImageId id) const {
+    const Decoded picture = TRY(decode_inside(id, kReadingSide));
     auto lines = TRY(ocr.read(picture.rgb, picture.width, picture.height));
     const float across = static_cast<float>(picture.info.width) / static_cast<float>(picture.width);
     const float down = static_cast<float>(picture.info.height) / static_cast<float>(picture.height);
@@ -260,11 +300,23 @@ class Learner {
     return lines;
   }
 
-  // No side longer than `side`.
-  Result<Decoded> decode_inside(const std::string& path, int side) const {
-    const FileBytes file = TRY(read_file(path, options_.limits.max_bytes));
-    return decode(file.bytes, {.width = side, .height = side, .fit = Fit::kInside},
-                  options_.limits);
+  // The image's bytes from one of its files, no side longer than `side`. A file that has changed
+  // since is no longer this image: the next `add` of its folder finds that out.
+  Result<Decoded> decode_inside(ImageId id, int side) const {
+    const ImageRecord image = TRY(catalog_.image(id));
+    Error last{ErrorCode::kNotFound, "has no file"};
+    for (const std::string& path : image.paths) {
+      const auto file = read_file(path, options_.limits.max_bytes);
+      if (!file) {
+        last = file.error();
+      } else if (file->sha256 != image.sha256) {
+        last = {ErrorCode::kConflict, "has changed since it was indexed: run `mimeme add` again"};
+      } else {
+        return decode(file->bytes, {.width = side, .height = side, .fit = Fit::kInside},
+                      options_.limits);
+      }
+    }
+    return last;
   }
 
   // Counts one picture; false, and said, if it failed.
@@ -319,11 +371,11 @@ Result<int64_t> embed_texts(Library& library, int64_t seq) {
   const WordsEvents events{.progress = [&](const WordsProgress& p) {
     library.options().progress("embedding texts", p.done, p.total);
   }};
+  TRY(library.refresh_words());  // the letters first: they need no model
   Learner learner(library, options, events);
-  const auto done = learner.embed(seq);
-  if (!done && done.error().code != ErrorCode::kNotFound) return done.error();
-  TRY(library.refresh_words());
-  return learner.embedded();
+  TRY(learner.embed(seq));
+  for (const std::string& why : learner.summary().left_out) log(LogLevel::kDebug, why);
+  return learner.summary().embedded;
 }
 
 }  // namespace mimeme

@@ -12,6 +12,18 @@ std::string Row::text(int column) const {
   return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+namespace {
+
+// https://sqlite.org/uri.html
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path)
+    uri += c == '%' ? "%25" : c == '#' ? "%23" : c == '?' ? "%3f" : std::string(1, c);
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
 // One of FTS5's tokenizers, with its settings.
 struct Connection::Tokenizer {
   fts5_tokenizer methods{};
@@ -34,9 +46,12 @@ struct Connection::Tokenizer {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
   std::unique_ptr<Connection> connection(new Connection(path));
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                    (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0);
-  if (sqlite3_open_v2(path.c_str(), &connection->handle_, flags, nullptr) != SQLITE_OK)
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (mode == Mode::kCreate      ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                     : mode == Mode::kImmutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                                                : SQLITE_OPEN_READWRITE);
+  const std::string name = mode == Mode::kImmutable ? immutable_uri(path) : path;
+  if (sqlite3_open_v2(name.c_str(), &connection->handle_, flags, nullptr) != SQLITE_OK)
     return connection->error();
   // A file that somebody prepared must not make this program do anything.
   sqlite3_db_config(connection->handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

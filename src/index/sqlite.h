@@ -46,7 +46,8 @@ struct Token {
 
 class Connection {
  public:
-  enum class Mode { kExisting, kCreate };
+  // kImmutable: for reading, nothing is locked or written; REQUIRES: nobody else writes.
+  enum class Mode { kExisting, kCreate, kImmutable };
   static Result<std::unique_ptr<Connection>> open(const std::string& path, Mode mode);
   ~Connection();
   Connection(const Connection&) = delete;

@@ -1,5 +1,7 @@
 #include "index/text_index.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -148,6 +150,13 @@ Result<std::unique_ptr<TextIndex>> TextIndex::open(const std::string& path) {
   if (!std::filesystem::exists(path, ignored))
     return Error{ErrorCode::kNotFound, path + ": does not exist"};
   std::unique_ptr<TextIndex> index(new TextIndex(path));
+  // A read-only disk, or somebody else's library: SQLite cannot share its log there. A log that is
+  // not empty would be needed, though.
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const auto log_bytes = std::filesystem::file_size(path + "-wal", ignored);
+  index->is_immutable_ = access(path.c_str(), W_OK) != 0 || access(folder.c_str(), W_OK) != 0;
+  if (index->is_immutable_ && !ignored && log_bytes > 0)
+    return Error{ErrorCode::kIo, path + ": its log cannot be read on a read-only disk"};
   auto db = TRY(index->lease());
   if (TRY(integer_of(*db, "PRAGMA application_id")) != kApplication ||
       TRY(integer_of(*db, "PRAGMA user_version")) != kVersion ||
@@ -171,7 +180,8 @@ Result<TextIndex::Lease> TextIndex::lease() const {
       return lease;
     }
   }
-  auto connection = TRY(Connection::open(path_, Connection::Mode::kExisting));
+  auto connection = TRY(Connection::open(
+      path_, is_immutable_ ? Connection::Mode::kImmutable : Connection::Mode::kExisting));
   // NORMAL: a power cut may cost the last changes, never the order of them; the seq is one of them.
   TRY(connection->run("PRAGMA synchronous = NORMAL"));
   TRY(connection->run("PRAGMA cache_size = -16384"));  // KiB a connection
@@ -185,6 +195,19 @@ Result<int64_t> TextIndex::integer(std::string_view sql) const {
 
 Result<int64_t> TextIndex::seq() const { return integer("SELECT seq FROM state"); }
 Result<int64_t> TextIndex::count() const { return integer("SELECT docs FROM state"); }
+
+Result<> TextIndex::verify() const {
+  auto db = TRY(lease());
+  std::string found;
+  TRY(db->run("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.text(0); }));
+  if (found != "ok") return Error{ErrorCode::kCorrupt, path_ + ": " + found};
+  for (const char* const table : {"texts", "parts"}) {
+    const auto checked = db->run("INSERT INTO " + std::string(table) + " (" + table +
+                                 ") VALUES ('integrity-check')");
+    if (!checked) return Error{ErrorCode::kCorrupt, checked.error().message};
+  }
+  return {};
+}
 
 Result<std::optional<TextDocument>> TextIndex::row(ImageId id) const {
   auto db = TRY(lease());

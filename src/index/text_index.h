@@ -80,6 +80,8 @@ class TextIndex {
   // The last change of the catalog that the index shows.
   Result<int64_t> seq() const;
   Result<int64_t> count() const;
+  // Reads all of it: kCorrupt if the file or FTS5's own structures are damaged. For `check`.
+  Result<> verify() const;
   // The document as it was given, or none. For `check`.
   Result<std::optional<TextDocument>> row(ImageId id) const;
 
@@ -113,6 +115,7 @@ class TextIndex {
   Result<int64_t> integer(std::string_view sql) const;
 
   const std::string path_;
+  bool is_immutable_ = false;  // constant after open(): the file cannot be written
   Mutex write_mu_;  // one change at a time
   mutable Mutex mu_;
   mutable Connections idle_ GUARDED_BY(mu_);

@@ -70,8 +70,7 @@ class Search {
         words_.push_back(std::move(token));
       }
       const int last = static_cast<int>(words_.size());
-      if (term.is_excluded && !all.empty() && excluded_.size() < kMaxWords)
-        excluded_.push_back(quoted(joined(all, " ")));
+      if (term.is_excluded && !all.empty()) excluded_.push_back(quoted(joined(all, " ")));
       if (!term.is_excluded && term.is_phrase && first < last)
         pattern_.phrases.emplace_back(first, last);
     }
@@ -312,7 +311,7 @@ Result<std::vector<ImageId>> find_containing(Connection& db, std::span<const Tex
     std::vector<std::string> words;
     for (Token& token : TRY(db.tokenize(searched_text(term.text))))
       words.push_back(std::move(token.word));
-    if (!words.empty() && phrases.size() < kMaxWords) phrases.push_back(quoted(joined(words, " ")));
+    if (!words.empty()) phrases.push_back(quoted(joined(words, " ")));
   }
   std::vector<ImageId> ids;
   if (phrases.empty()) return ids;

@@ -79,6 +79,7 @@ class Exchange {
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_PROXY, "");
     set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for a name server
     set(CURLOPT_USERAGENT, "mimeme");
     set(CURLOPT_HTTPHEADER, headers);
     set(CURLOPT_POSTFIELDS, request.c_str());
