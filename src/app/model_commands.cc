@@ -18,12 +18,26 @@ std::string input_of(const Manifest& m) {
 }
 
 Json to_json(const Manifest& m) {
-  return Json::Object{
+  Json::Object object{
       {"name", m.name},     {"task", m.task},
       {"file", m.file},     {"sha256", m.sha256},
       {"bytes", m.bytes},   {"licence", m.licence},
       {"source", m.source}, {"input", input_of(m) + (m.input.fit.empty() ? "" : " " + m.input.fit)},
       {"dim", m.dim},       {"digest", m.digest()}};
+  if (!m.joint.with.empty()) object.emplace_back("joint_with", m.joint.with);
+  return object;
+}
+
+// Whether an image model, or the text half of a joint one, can be used.
+Result<> try_out(const Manifest& model, const Registry& registry) {
+  TRY(verify(model));
+  if (model.joint.with.empty()) {
+    TRY(open_image_encoder(model, {}));
+    return {};
+  }
+  TRY(expect_joint(model, TRY(registry.find(model.joint.with))));
+  TRY(open_text_encoder(model, {}));
+  return {};
 }
 
 // The explained-variance curve: how many components explain how much.
@@ -159,14 +173,19 @@ Result<ExitCode> models_show(const Context& context, const std::string& name) {
       m.task == kTextEmbedding
           ? fmt::format("`{}` and `{}`, up to {}", m.text.ids, m.text.mask, input_of(m))
           : fmt::format("`{}`, {} RGB, {}", m.input.name, input_of(m), m.input.fit);
-  print_table({{"name", m.name},
-               {"task", m.task},
-               {"file", fmt::format("{} ({})", m.file, human_bytes(m.bytes))},
-               {"sha256", m.sha256},
-               {"licence", m.licence},
-               {"source", m.source},
-               {"input", input},
-               {"embedding", fmt::format("`{}`, {} dimensions", m.embedding, m.dim)}});
+  std::vector<std::vector<std::string>> rows{
+      {"name", m.name},
+      {"task", m.task},
+      {"file", fmt::format("{} ({})", m.file, human_bytes(m.bytes))},
+      {"sha256", m.sha256},
+      {"licence", m.licence},
+      {"source", m.source},
+      {"input", input},
+      {"embedding", fmt::format("`{}`, {} dimensions", m.embedding, m.dim)}};
+  if (!m.joint.with.empty())
+    rows.push_back(
+        {"joint with", fmt::format("{}, from {:.2f}", m.joint.with, m.joint.min_similarity)});
+  print_table(rows);
   return kExitDone;
 }
 
@@ -184,13 +203,16 @@ Result<ExitCode> models_add(const Context& context, const std::string& file,
                             const std::string& manifest) {
   // Before anything is copied: what cannot be used is not added.
   Manifest candidate = TRY(read_manifest(manifest));
-  TRY(expect_task(candidate, kImageEmbedding));
+  if (candidate.joint.with.empty()) TRY(expect_task(candidate, kImageEmbedding));
   candidate.file = file;
-  TRY(verify(candidate));
-  TRY(open_image_encoder(candidate, {}));
-  const Manifest added = TRY(Registry(context.model_folders).add(file, manifest));
+  const Registry registry(context.model_folders);
+  TRY(try_out(candidate, registry));
+  const Manifest added = TRY(registry.add(file, manifest));
   if (context.json) {
     print_json(to_json(added));
+  } else if (!context.quiet && !added.joint.with.empty()) {
+    fmt::print("{} is there ({} dimensions); libraries embedded with {} are searched with it\n",
+               added.name, added.dim, added.joint.with);
   } else if (!context.quiet) {
     fmt::print("{} is there ({} dimensions); `mimeme models use {}` embeds the library with it\n",
                added.name, added.dim, added.name);

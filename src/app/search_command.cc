@@ -42,6 +42,7 @@ Json to_json(const ExplainedHit& hit) {
   object.emplace_back("category_is_suggested", hit.is_suggested);
   object.emplace_back("why", Json::Object{{"text", static_cast<double>(hit.hit.text)},
                                           {"meaning", static_cast<double>(hit.hit.meaning)},
+                                          {"picture", static_cast<double>(hit.hit.picture)},
                                           {"matches", std::move(matches)}});
   return object;
 }
@@ -77,6 +78,8 @@ std::vector<std::string> reasons(const ExplainedHit& hit) {
   }
   if (hit.hit.meaning > 0)
     reasons.push_back(fmt::format("means the like ({:.2f})", hit.hit.meaning));
+  if (hit.hit.picture > 0)
+    reasons.push_back(fmt::format("shows the like ({:.2f})", hit.hit.picture));
   return reasons;
 }
 
@@ -95,10 +98,10 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
       {.limit = arguments.limit, .min_similarity = static_cast<float>(arguments.min_similarity)},
       &took));
   log(LogLevel::kDebug,
-      fmt::format("filter {:.1f} ms, text {:.1f} ms beside encode {:.1f} ms and meaning {:.1f} ms, "
-                  "fuse {:.1f} ms: {:.1f} ms",
-                  took.filter_ms, took.text_ms, took.encode_ms, took.meaning_ms, took.fuse_ms,
-                  took.total_ms));
+      fmt::format("filter {:.1f} ms, text {:.1f} ms beside encode {:.1f} ms and meaning {:.1f} ms "
+                  "and encode {:.1f} ms and pictures {:.1f} ms, fuse {:.1f} ms: {:.1f} ms",
+                  took.filter_ms, took.text_ms, took.encode_ms, took.meaning_ms,
+                  took.picture_encode_ms, took.picture_ms, took.fuse_ms, took.total_ms));
   const auto hits = TRY(by_words->explain(found));
   if (context.json) {
     Json::Array list;

@@ -18,6 +18,18 @@ Rows as_rows(std::span<const float> rows, int dim) {
   return {rows.data(), static_cast<Eigen::Index>(rows.size()) / dim, dim};
 }
 
+// Rows minus `centre`, projected, L2-normalised.
+std::vector<float> project_from(const Eigen::RowVectorXf& centre, const Pca& pca,
+                                std::span<const float> rows) {
+  const Rows x = as_rows(rows, pca.input_dim);
+  const Rows components = as_rows(pca.components, pca.input_dim);
+  std::vector<float> out(static_cast<size_t>(x.rows()) * pca.output_dim);
+  Eigen::Map<RowMajor> y(out.data(), x.rows(), pca.output_dim);
+  y.noalias() = (x.rowwise() - centre) * components.transpose();
+  l2_normalise(out, pca.output_dim);
+  return out;
+}
+
 Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 }  // namespace
@@ -99,14 +111,12 @@ Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
 }
 
 std::vector<float> project(const Pca& pca, std::span<const float> rows) {
-  const Rows x = as_rows(rows, pca.input_dim);
-  const Rows components = as_rows(pca.components, pca.input_dim);
-  const Eigen::Map<const Eigen::RowVectorXf> mean(pca.mean.data(), pca.input_dim);
-  std::vector<float> out(static_cast<size_t>(x.rows()) * pca.output_dim);
-  Eigen::Map<RowMajor> y(out.data(), x.rows(), pca.output_dim);
-  y.noalias() = (x.rowwise() - mean) * components.transpose();
-  l2_normalise(out, pca.output_dim);
-  return out;
+  return project_from(Eigen::Map<const Eigen::RowVectorXf>(pca.mean.data(), pca.input_dim), pca,
+                      rows);
+}
+
+std::vector<float> project_directions(const Pca& pca, std::span<const float> rows) {
+  return project_from(Eigen::RowVectorXf::Zero(pca.input_dim), pca, rows);
 }
 
 void l2_normalise(std::span<float> rows, int dim) {

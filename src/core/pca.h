@@ -60,6 +60,9 @@ class PcaFitter {
 // row equal to the mean becomes zeros.
 std::vector<float> project(const Pca& pca, std::span<const float> rows);
 
+// The same for directions, which are not centred: only projected, and L2-normalised.
+std::vector<float> project_directions(const Pca& pca, std::span<const float> rows);
+
 // rows: n × dim, each scaled to length 1 (zeros stay).
 void l2_normalise(std::span<float> rows, int dim);
 

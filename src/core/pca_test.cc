@@ -119,6 +119,27 @@ TEST(Pca, ProjectionKeepsTheAnglesSeenFromTheMean) {
           1e-4);
 }
 
+TEST(Pca, ADirectionMeetsRowsAsItDoesUnprojectedLessTheMean) {
+  const int dim = 16, n = 60;
+  const auto rows = gaussian_rows(n, std::vector<float>(dim, 1), 7, 8);
+  auto directions = gaussian_rows(1, std::vector<float>(dim, 1), 0, 9);
+  l2_normalise(directions, dim);
+  PcaFitter fitter(dim);
+  fitter.add(rows);
+  const auto pca = fitter.fit({.variance = 1});
+  ASSERT_TRUE(pca);
+  const auto projected = project(*pca, rows), direction = project_directions(*pca, directions);
+  for (int i = 0; i < n; ++i) {
+    std::vector<float> from_mean(dim);
+    for (int d = 0; d < dim; ++d)
+      from_mean[static_cast<size_t>(d)] =
+          rows[static_cast<size_t>(i * dim + d)] - pca->mean[static_cast<size_t>(d)];
+    const double length = std::sqrt(dot(from_mean.data(), from_mean.data(), dim));
+    EXPECT_NEAR(length * dot(&projected[static_cast<size_t>(i * dim)], direction.data(), dim),
+                dot(from_mean.data(), directions.data(), dim), 1e-4);
+  }
+}
+
 TEST(Pca, ARowAtTheMeanBecomesZeros) {
   PcaFitter fitter(2);
   fitter.add(std::vector<float>{0, 0, 2, 2, 0, 2, 2, 0});

@@ -37,6 +37,10 @@ std::vector<float> Searchable::project(std::span<const float> raw) const {
   return pca ? mimeme::project(*pca, rows) : rows;
 }
 
+std::vector<float> Searchable::project_text(std::span<const float> text) const {
+  return pca ? project_directions(*pca, text) : std::vector<float>(text.begin(), text.end());
+}
+
 Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access access) {
   // DuckDB reads "~", "s3:" and the like at the start of a path in its own way, and stops at "?".
   std::error_code error;

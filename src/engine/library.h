@@ -69,6 +69,16 @@ struct Searchable {
 
   // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
   std::vector<float> project(std::span<const float> raw) const;
+
+  // The vector of a text in the model's own space (input_dim) → what the index is asked with.
+  //
+  // The index holds y = C(x − m), normalised: C the components, x an image, m the images' mean.
+  // Of the text t only C t is taken. m says nothing about texts: joint models put them elsewhere
+  // than images, and C(t − m) would mostly be that gap, the same for all texts. And dot(C(x − m),
+  // C t) is dot(x, t) less the same amount for every image, as far as C keeps x. But y's
+  // normalisation favours images near the mean: so this finds candidates, and their raw embeddings
+  // decide.
+  std::vector<float> project_text(std::span<const float> text) const;
 };
 
 // What a search by words compares with.

@@ -191,36 +191,38 @@ class LibraryTest : public testing::Test {
   }
 
   Result<std::unique_ptr<Library>> open(Library::Access access = Library::Access::kCreate) {
-    return Library::open(
-        {.directory = root_ / "library",
-         .model_folders = {root_ / "models"},
-         .default_model = "small",
-         .text_model = "meaning",
-         .reader = "reader",
-         .object_model = "none",
-         .open_encoder = [this](const Manifest& manifest,
-                                const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
-           std::this_thread::sleep_for(load_time_);
-           return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
-         },
-         .open_text_encoder =
-             [](const Manifest& manifest, const EncoderOptions&) {
-               return Result<std::unique_ptr<TextEncoder>>(
-                   std::make_unique<FakeTextEncoder>(manifest));
-             },
-         .open_ocr =
-             [this](const std::string&, int) {
-               return Result<std::unique_ptr<Ocr>>(std::make_unique<FakeOcr>(reads_));
-             },
-         .open_labeller = [this](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
-           if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
-           return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
-         },
-         .progress =
-             [this](const char* what, int64_t done, int64_t total) {
-               derived_[what] = {done, total};
-             }},
-        access);
+    return Library::open(options(), access);
+  }
+
+  LibraryOptions options() {
+    return {.directory = root_ / "library",
+            .model_folders = {root_ / "models"},
+            .default_model = "small",
+            .text_model = "meaning",
+            .reader = "reader",
+            .object_model = "none",
+            .open_encoder = [this](const Manifest& manifest,
+                                   const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
+              std::this_thread::sleep_for(load_time_);
+              return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
+            },
+            .open_text_encoder =
+                [](const Manifest& manifest, const EncoderOptions&) {
+                  return Result<std::unique_ptr<TextEncoder>>(
+                      std::make_unique<FakeTextEncoder>(manifest));
+                },
+            .open_ocr =
+                [this](const std::string&, int) {
+                  return Result<std::unique_ptr<Ocr>>(std::make_unique<FakeOcr>(reads_));
+                },
+            .open_labeller = [this](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
+              if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
+              return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
+            },
+            .progress =
+                [this](const char* what, int64_t done, int64_t total) {
+                  derived_[what] = {done, total};
+                }};
   }
 
   std::filesystem::path root_;

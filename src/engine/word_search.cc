@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "core/fuse.h"
+#include "core/half.h"
 #include "engine/documents.h"
 
 namespace mimeme {
@@ -94,20 +96,77 @@ void explain_lines(const ImageText& text, const TextMatch& match, std::vector<Ex
   }
 }
 
+// Null, and said, if it does not open: its leg is left out.
+std::unique_ptr<TextEncoder> opened_or_left_out(Library& library, const Manifest& manifest,
+                                                const std::string& consequence) {
+  auto encoder = library.options().open_text_encoder(manifest, {.threads = 1});
+  if (encoder) return *std::move(encoder);
+  log(LogLevel::kWarning, consequence + ": " + encoder.error().message);
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WordSearch>> WordSearch::open(Library& library) {
   std::unique_ptr<TextEncoder> encoder;
   const auto manifest = library.registry().find(library.options().text_model, kTextEmbedding);
   const auto words = library.words();
-  if (manifest && words && words->meaning) {
-    auto opened = library.options().open_text_encoder(*manifest, {.threads = 1});
-    if (!opened)
-      log(LogLevel::kWarning,
-          "only the letters are searched, not the meaning: " + opened.error().message);
-    if (opened) encoder = *std::move(opened);
+  if (manifest && words && words->meaning)
+    encoder =
+        opened_or_left_out(library, *manifest, "only the letters are searched, not the meaning");
+  return std::unique_ptr<WordSearch>(
+      new WordSearch(library, std::move(encoder), TRY(open_tower(library))));
+}
+
+Result<WordSearch::Tower> WordSearch::open_tower(Library& library) {
+  // An image model that has gone or changed is no reason to find no words.
+  const auto images = library.model();
+  if (!images) return Tower{};
+  const auto embedded = TRY(library.catalog().find_model(images->digest()));
+  if (!embedded) return Tower{};
+  const auto joint = library.registry().find_joint(*images);
+  if (!joint) {
+    if (joint.error().code != ErrorCode::kNotFound)
+      log(LogLevel::kWarning, "pictures are not compared with words: " + joint.error().message);
+    return Tower{};
   }
-  return std::unique_ptr<WordSearch>(new WordSearch(library, std::move(encoder)));
+  return Tower{
+      .encoder = opened_or_left_out(library, *joint, "pictures are not compared with words"),
+      .images = embedded->id};
+}
+
+// Candidates by the index, then the raw embeddings' word: only of their cosines does a model know
+// which say something.
+Result<std::vector<Hit>> WordSearch::find_pictures(const std::string& words,
+                                                   const SearchOptions& options,
+                                                   WordSearchTimes& took) const {
+  std::vector<Hit> hits;
+  const auto searchable = library_.searchable();
+  if (!tower_.encoder || !searchable || searchable->record.model != tower_.images) return hits;
+  auto began = Clock::now();
+  std::vector<float> text = TRY(tower_.encoder->encode({&words, 1}));
+  took.picture_encode_ms = ms_since(began);
+
+  began = Clock::now();
+  const int dim = searchable->record.input_dim;
+  l2_normalise(text, dim);
+  std::vector<ImageId> candidates;
+  for (const Hit& hit : searchable->index->search(searchable->project_text(text), options))
+    candidates.push_back(hit.id);
+  const HalfRows raw = TRY(library_.catalog().embeddings(tower_.images, candidates));
+  std::vector<float> rows = to_float(raw.rows);
+  l2_normalise(rows, dim);
+  for (size_t i = 0; i < raw.ids.size(); ++i) {
+    const float cosine = std::inner_product(text.begin(), text.end(),
+                                            rows.begin() + static_cast<ptrdiff_t>(i) * dim, 0.0F);
+    if (cosine >= tower_.encoder->manifest().joint.min_similarity)
+      hits.push_back({raw.ids[i], std::min(cosine, 1.0F)});
+  }
+  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity : a.id < b.id;
+  });
+  took.picture_ms = ms_since(began);
+  return hits;
 }
 
 Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
@@ -145,38 +204,37 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
     took.text_ms = ms_since(began);
     return hits;
   };
+  // What holds for the other two legs; a phrase is the text index's to know.
   Ids with_phrase;
+  std::function<bool(ImageId)> filter;
+  if (asked.has_filter || asked.has_phrase || !excluded.empty())
+    filter = [&](ImageId id) {
+      return (!asked.has_filter || passed.contains(id)) &&
+             (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
+    };
   const auto find_meaning = [&]() -> Result<std::vector<Hit>> {
     if (!encoder_ || !words->meaning) return std::vector<Hit>{};
     auto began = Clock::now();
     const std::vector<float> vector = TRY(encoder_->encode({&asked.words, 1}));
     took.encode_ms = ms_since(began);
     began = Clock::now();
-    SearchOptions search{.limit = each, .min_similarity = options.min_meaning};
-    if (asked.has_filter || asked.has_phrase || !excluded.empty())
-      search.filter = [&](ImageId id) {
-        return (!asked.has_filter || passed.contains(id)) &&
-               (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
-      };
-    auto hits = words->meaning->search(vector, search);
+    auto hits = words->meaning->search(
+        vector, {.limit = each, .min_similarity = options.min_meaning, .filter = filter});
     took.meaning_ms = ms_since(began);
     return hits;
   };
 
   std::vector<TextHit> text;
-  std::vector<Hit> meaning;
   if (asked.has_phrase) {
-    // Only who has the phrase is a hit, and that the text index alone knows.
     text = TRY(find_text());
     for (const TextHit& hit : text) with_phrase.insert(hit.id);
-    meaning = TRY(find_meaning());
-  } else {
-    auto beside = std::async(std::launch::async, find_meaning);
-    auto found = find_text();
-    auto meant = beside.get();
-    text = TRY(std::move(found));
-    meaning = TRY(std::move(meant));
   }
+  auto meaning_beside = std::async(std::launch::async, find_meaning);
+  auto pictures_beside = std::async(std::launch::async, [&] {
+    return find_pictures(asked.words, {.limit = each, .filter = filter}, took);
+  });
+  if (!asked.has_phrase) text = TRY(find_text());
+  const std::vector<Hit> meaning = TRY(meaning_beside.get()), pictures = TRY(pictures_beside.get());
 
   const auto began = Clock::now();
   std::vector<Hit> text_leg;
@@ -185,15 +243,18 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
     text_leg.push_back({hit.id, hit.score});
     text_by_id[hit.id] = &hit;
   }
-  const RankedLeg legs[] = {{text_leg, options.text_weight}, {meaning, options.meaning_weight}};
+  const RankedLeg legs[] = {{text_leg, options.text_weight},
+                            {meaning, options.meaning_weight},
+                            {pictures, options.picture_weight}};
   std::vector<WordHit> hits;
   for (const FusedHit& fused : fuse(legs, {.k = options.k})) {
     if (hits.size() == static_cast<size_t>(options.limit)) break;
     WordHit hit{.id = fused.id,
-                .similarity = std::max(fused.legs[0].similarity, fused.legs[1].similarity),
                 .text = fused.legs[0].similarity,
                 .meaning = fused.legs[1].similarity,
+                .picture = fused.legs[2].similarity,
                 .matches = {}};
+    hit.similarity = std::max({hit.text, hit.meaning, hit.picture});
     if (hit.similarity < options.min_similarity) continue;
     if (const auto at = text_by_id.find(hit.id); at != text_by_id.end())
       hit.matches = std::move(at->second->matches);

@@ -1,6 +1,7 @@
-// Words → the images that say, show, mean or are called that. Two legs, run side by side and fused
-// by rank (core/fuse.h): the full-text index, and the meaning of the query against that of each
-// image's texts.
+// Words → the images that say, show, mean or are called that. Three legs, run side by side and
+// fused by rank (core/fuse.h): the full-text index; the meaning of the query against that of each
+// image's texts; and, if the library's image model is half of a joint model, the query against the
+// pictures themselves (docs/decisions/0011).
 #ifndef MIMEME_ENGINE_WORD_SEARCH_H_
 #define MIMEME_ENGINE_WORD_SEARCH_H_
 
@@ -19,6 +20,7 @@ struct WordSearchOptions {
   int limit = 20;  // up to 1000; beyond, the text leg has no more
   float min_similarity = 0;
   double text_weight = 1, meaning_weight = 0.2;  // of the legs
+  double picture_weight = 0.2;                   // not measured: as the meaning's
   double k = 1;                                  // FuseOptions::k
   float min_text = 0.02F;     // scores below are a common word or two of a longer query
   float min_meaning = 0.35F;  // cosines below say nothing: unlike texts are as near
@@ -27,9 +29,10 @@ struct WordSearchOptions {
 // Why an image is a hit: of each leg, 0 if it did not find it.
 struct WordHit {
   ImageId id = 0;
-  float similarity = 0;            // 0..1: the better leg's
+  float similarity = 0;            // 0..1: the best leg's
   float text = 0;                  // TextHit::score
   float meaning = 0;               // cosine
+  float picture = 0;               // cosine of the query and the raw embedding
   std::vector<TextMatch> matches;  // where, in the texts of to_document()
 };
 
@@ -51,12 +54,17 @@ struct ExplainedHit {
 
 // How long the parts of a search took. The legs run side by side.
 struct WordSearchTimes {
-  double filter_ms = 0, text_ms = 0, encode_ms = 0, meaning_ms = 0, fuse_ms = 0, total_ms = 0;
+  double filter_ms = 0;
+  double text_ms = 0;
+  double encode_ms = 0, meaning_ms = 0;
+  double picture_encode_ms = 0, picture_ms = 0;
+  double fuse_ms = 0, total_ms = 0;
 };
 
 class WordSearch {
  public:
-  // Loads the text model, if there is one. REQUIRES: the library outlives it.
+  // Loads the text model, and the one that is joint with the library's image model, if there are
+  // such. REQUIRES: the library outlives it.
   static Result<std::unique_ptr<WordSearch>> open(Library& library);
 
   // Best first. A query without words but with filters lists what passes them, newest first, with
@@ -69,11 +77,22 @@ class WordSearch {
   Result<std::vector<ExplainedHit>> explain(std::span<const WordHit> hits) const;
 
  private:
-  WordSearch(Library& library, std::unique_ptr<TextEncoder> encoder)
-      : library_(library), encoder_(std::move(encoder)) {}
+  // Half of a joint model; the other half embeds the images.
+  struct Tower {
+    std::unique_ptr<TextEncoder> encoder;  // null: that leg is left out
+    ModelId images = 0;                    // the other half
+  };
+
+  WordSearch(Library& library, std::unique_ptr<TextEncoder> encoder, Tower tower)
+      : library_(library), encoder_(std::move(encoder)), tower_(std::move(tower)) {}
+
+  static Result<Tower> open_tower(Library& library);
+  Result<std::vector<Hit>> find_pictures(const std::string& words, const SearchOptions& options,
+                                         WordSearchTimes& took) const;
 
   Library& library_;
   const std::unique_ptr<TextEncoder> encoder_;  // null: that leg is left out
+  const Tower tower_;
 };
 
 }  // namespace mimeme

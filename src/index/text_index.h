@@ -116,7 +116,7 @@ class TextIndex {
 
   const std::string path_;
   bool is_immutable_ = false;  // constant after open(): the file cannot be written
-  Mutex write_mu_;  // one change at a time
+  Mutex write_mu_;             // one change at a time
   mutable Mutex mu_;
   mutable Connections idle_ GUARDED_BY(mu_);
 };

@@ -99,6 +99,17 @@ Result<Manifest::Text> parse_text(const Json& json, const std::filesystem::path&
   return text;
 }
 
+Result<Manifest::Joint> parse_joint(const Json& json) {
+  Manifest::Joint joint;
+  if (json["joint_with"].is_null()) return joint;
+  joint.with = TRY(json.get_string("joint_with"));
+  if (!is_plain(joint.with)) return corrupt("`joint_with` must be a model's name");
+  joint.min_similarity = static_cast<float>(TRY(json.get_number("min_similarity")));
+  if (!(joint.min_similarity > 0 && joint.min_similarity < 1))
+    return corrupt("`min_similarity` must be between 0 and 1");
+  return joint;
+}
+
 Result<int64_t> get_size(const Json& json, std::string_view key) {
   const int64_t bytes = TRY(json.get_integer(key));
   if (bytes < 1) return corrupt("`" + std::string(key) + "` must be above 0");
@@ -138,6 +149,7 @@ Result<Manifest> parse(const Json& json, const std::filesystem::path& folder) {
       m.classifier = TRY(parse_classifier(classifier, folder), "classifier");
   } else if (m.task == kTextEmbedding) {
     m.text = TRY(parse_text(json["input"], folder), "input");
+    m.joint = TRY(parse_joint(json));
   } else {
     return corrupt("`task` must be \"image-embedding\" or \"text-embedding\"");
   }
@@ -212,6 +224,18 @@ Result<> expect_task(const Manifest& manifest, std::string_view task) {
   if (manifest.task == task) return {};
   return Error{ErrorCode::kUnsupported,
                manifest.name + " is for " + manifest.task + ", not for " + std::string(task)};
+}
+
+Result<> expect_joint(const Manifest& text, const Manifest& image) {
+  TRY(expect_task(text, kTextEmbedding));
+  TRY(expect_task(image, kImageEmbedding));
+  if (text.joint.with != image.name)
+    return Error{ErrorCode::kUnsupported, text.name + " is not joint with " + image.name};
+  if (text.dim == image.dim) return {};
+  return Error{ErrorCode::kUnsupported, text.name + " makes vectors of " +
+                                            std::to_string(text.dim) +
+                                            " dimensions, its image model " + image.name + " of " +
+                                            std::to_string(image.dim)};
 }
 
 }  // namespace mimeme

@@ -48,6 +48,13 @@ struct Manifest {
     int max_tokens = 0;             // of a text; the rest is cut off
   } text;
 
+  // What a text model has that is one tower of a joint image–text model: its vectors are compared
+  // with those of an image model.
+  struct Joint {
+    std::string with;          // that image model's name; empty: there is none
+    float min_similarity = 0;  // cosines of text and image below say nothing
+  } joint;
+
   // The output that is the embedding: float32, N × dim.
   std::string embedding;
   int dim = 0;
@@ -86,6 +93,9 @@ Result<> verify_quickly(const Manifest::Classifier& classifier);
 
 // kUnsupported, and says so, if the model is for something else.
 Result<> expect_task(const Manifest& manifest, std::string_view task);
+
+// kUnsupported, and says why, if the vectors of `text` and `image` cannot be compared.
+Result<> expect_joint(const Manifest& text, const Manifest& image);
 
 }  // namespace mimeme
 

@@ -150,6 +150,33 @@ TEST_F(ManifestTest, WhatIsWrongWithATextModelIsNamed) {
     EXPECT_EQ(complaint(good_but(c.from, c.to, kGoodText)), c.complaint) << c.to;
 }
 
+TEST_F(ManifestTest, ATextModelMayBeJointWithAnImageModelOfAsManyDimensions) {
+  EXPECT_EQ(read(kGoodText)->joint.with, "");
+  const std::string good = good_but(
+      R"("outputs")", R"("joint_with": "tiny", "min_similarity": 0.25, "outputs")", kGoodText);
+  const auto text = read(good);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(text->joint.with, "tiny");
+  EXPECT_EQ(text->joint.min_similarity, 0.25F);
+  EXPECT_EQ(text->digest(), read(kGoodText)->digest());
+
+  Manifest image = *read(kGood);
+  const auto other = expect_joint(*text, image);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(other.error().message,
+            "wordy makes vectors of 384 dimensions, its image model tiny of 18");
+  image.dim = 384;
+  EXPECT_TRUE(expect_joint(*text, image));
+  EXPECT_EQ(expect_joint(*read(kGoodText), image).error().message, "wordy is not joint with tiny");
+  EXPECT_EQ(expect_joint(image, image).error().code, ErrorCode::kUnsupported);
+
+  EXPECT_EQ(complaint(good_but(R"("tiny")", R"("../tiny")", good)),
+            "`joint_with` must be a model's name");
+  EXPECT_EQ(complaint(good_but("0.25", "0", good)), "`min_similarity` must be between 0 and 1");
+  EXPECT_EQ(complaint(good_but("min_similarity", "minimum", good)), "`min_similarity` is missing");
+}
+
 TEST_F(ManifestTest, AClassifierMayLieBesideAnImageModel) {
   EXPECT_FALSE(read(kGood)->classifier);
   const std::string good = good_but(R"("outputs")", R"("classifier": {"file": "c.onnx", "sha256":

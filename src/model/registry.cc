@@ -64,6 +64,15 @@ Result<Manifest> Registry::find(const std::string& name, std::string_view task) 
                                          " (looked in " + looked_in + ")" + broken};
 }
 
+Result<Manifest> Registry::find_joint(const Manifest& image) const {
+  for (const Manifest& manifest : list().models) {
+    if (manifest.joint.with != image.name) continue;
+    TRY(expect_joint(manifest, image));
+    return manifest;
+  }
+  return Error{ErrorCode::kNotFound, "no text model is joint with " + image.name};
+}
+
 Result<std::string> Registry::manifest_path(const std::string& name) const {
   for (const std::string& folder : folders_) {
     const fs::path path = fs::path(folder) / name / "manifest.json";
@@ -90,9 +99,11 @@ Result<Manifest> Registry::add(const std::string& onnx_file,
   fs::remove_all(partial, error);
   fs::create_directories(partial, error);
   if (!error) fs::copy_file(onnx_file, partial / file_name, error);
-  if (manifest.classifier)
-    for (const fs::path beside : {manifest.classifier->file, manifest.classifier->labels})
-      if (!error) fs::copy_file(beside, partial / beside.filename(), error);
+  std::vector<fs::path> beside;
+  if (manifest.classifier) beside = {manifest.classifier->file, manifest.classifier->labels};
+  if (manifest.task == kTextEmbedding) beside = {manifest.text.vocabulary};
+  for (const fs::path& path : beside)
+    if (!error) fs::copy_file(path, partial / path.filename(), error);
   if (!error) fs::copy_file(manifest_file, partial / "manifest.json", error);
   if (!error) fs::rename(partial, target, error);
   if (error) {

@@ -29,12 +29,16 @@ class Registry {
   // given.
   Result<Manifest> find(const std::string& name, std::string_view task = {}) const;
 
+  // The text model that is joint with an image model; of several, the first by name. kNotFound;
+  // kUnsupported as expect_joint.
+  Result<Manifest> find_joint(const Manifest& image) const;
+
   // Of a model of whatever task. kNotFound.
   Result<std::string> manifest_path(const std::string& name) const;
 
   // Copies an ONNX file, checksum verified, and its manifest into the user's folder, under the
-  // manifest's name and `file`. kCorrupt if the checksum differs; kInvalidArgument if the name is
-  // taken; kIo.
+  // manifest's name and `file`; with them what else the manifest names, which lies beside it.
+  // kCorrupt if the checksum differs; kInvalidArgument if the name is taken; kIo.
   Result<Manifest> add(const std::string& onnx_file, const std::string& manifest_file) const;
 
  private:

@@ -40,6 +40,24 @@ class RegistryTest : public testing::Test {
                         "fit": "stretch", "scale": 1, "mean": [0, 0, 0], "std": [1, 1, 1]},
               "outputs": {"embedding": {"name": "y", "dim": 18}}})");
   }
+  // The same of a text model of 18 dimensions.
+  static void put_text_model(const fs::path& folder, const std::string& name,
+                             const std::string& joint_with) {
+    write(folder / "model.onnx", "text");
+    write(folder / "vocab.txt", "words");
+    write(folder / "manifest.json", R"({"format": 1, "name": ")" + name +
+                                        R"(", "task": "text-embedding",
+              "joint_with": ")" + joint_with +
+                                        R"(", "min_similarity": 0.2,
+              "file": "model.onnx", "sha256": ")" +
+                                        to_hex(sha256("text", 4)) + R"(", "bytes": 4,
+              "licence": "MIT", "source": "a test",
+              "input": {"tokenizer": "wordpiece-uncased", "ids": "i", "mask": "m",
+                        "vocabulary": "vocab.txt", "max_tokens": 9,
+                        "vocabulary_sha256": ")" +
+                                        to_hex(sha256("words", 5)) + R"("},
+              "outputs": {"embedding": {"name": "y", "dim": 18}}})");
+  }
   static std::string content(const fs::path& file) {
     std::ostringstream text;
     text << std::ifstream(file, std::ios::binary).rdbuf();
@@ -164,6 +182,26 @@ TEST_F(RegistryTest, AddCopiesTheClassifierToo) {
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_TRUE(verify(*added));
   EXPECT_EQ(content(added->classifier->labels), "cat");
+}
+
+TEST_F(RegistryTest, AddCopiesTheVocabularyTooAndTheJointModelIsFound) {
+  put_model(built_in() / "pictures", "pictures", "weights");
+  const Manifest image = *registry().find("pictures");
+  EXPECT_EQ(registry().find_joint(image).error().code, ErrorCode::kNotFound);
+  put_text_model(given(), "words", "pictures");
+  const auto added = registry().add(given() / "model.onnx", given() / "manifest.json");
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_TRUE(verify(*added));
+  EXPECT_EQ(content(user() / "words" / "vocab.txt"), "words");
+  const auto joint = registry().find_joint(image);
+  ASSERT_TRUE(joint) << joint.error().message;
+  EXPECT_EQ(joint->name, "words");
+
+  Manifest wider = image;
+  wider.dim = 20;
+  EXPECT_EQ(registry().find_joint(wider).error().code, ErrorCode::kUnsupported);
+  put_text_model(user() / "words", "words", "others");
+  EXPECT_EQ(registry().find_joint(image).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(RegistryTest, AddRefusesOtherWeightsThanTheManifests) {

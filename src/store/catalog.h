@@ -249,6 +249,8 @@ class Catalog {
   // vectors yet.
   enum class Which { kAll, kWithoutVector };
   Result<HalfRows> embeddings(ModelId model, Which which, ImageId after, int limit);
+  // Of these images, in any order; those that have none are left out.
+  Result<HalfRows> embeddings(ModelId model, std::span<const ImageId> ids);
 
   // ---- derived: projection and reduced vectors
   Result<std::optional<ProjectionRecord>> projection();

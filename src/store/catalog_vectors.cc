@@ -17,6 +17,22 @@ Error wrong_size(const char* what, size_t ids, size_t numbers, int64_t dim) {
                                            std::to_string(dim)};
 }
 
+// The rows (image_id, vector) of embeddings of `model`.
+Result<HalfRows> read_embeddings(sql::Connection& c, ModelId model, sql::Rows rows) {
+  const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
+  HalfRows result;
+  while (rows.next()) {
+    result.ids.push_back(rows.integer(0));
+    const auto vector = from_blob<Half>(rows.blob(1));
+    if (vector.size() != dim)
+      return Error{ErrorCode::kCorrupt, "the embedding of image " +
+                                            std::to_string(rows.integer(0)) +
+                                            " has the wrong size: let the library be checked"};
+    result.rows.insert(result.rows.end(), vector.begin(), vector.end());
+  }
+  return result;
+}
+
 // Makes the table anew, empty, for vectors of `dim`.
 Result<> recreate(sql::Connection& c, const std::string& table, int64_t dim) {
   TRY(c.run("DROP TABLE " + table));
@@ -104,25 +120,24 @@ Result<HalfRows> Catalog::embeddings(ModelId model, Which which, ImageId after, 
                         lacking + "ORDER BY image_id LIMIT ?",
                     {model, after, int64_t{limit}}));
     while (page.next()) ids.push_back(page.integer(0));
-    HalfRows result;
-    if (ids.empty()) return result;
-    const auto dim = static_cast<size_t>(TRY(model_dim(c, model)));
-
-    auto rows =
+    if (ids.empty()) return HalfRows{};
+    return read_embeddings(
+        c, model,
         TRY(c.query("SELECT image_id, vector FROM embeddings e WHERE model_id = ? "
                     "AND image_id BETWEEN ? AND ? " +
                         lacking + "ORDER BY image_id",
-                    {model, ids.front(), ids.back()}));
-    while (rows.next()) {
-      result.ids.push_back(rows.integer(0));
-      const auto vector = from_blob<Half>(rows.blob(1));
-      if (vector.size() != dim)
-        return Error{ErrorCode::kCorrupt, "the embedding of image " +
-                                              std::to_string(rows.integer(0)) +
-                                              " has the wrong size: let the library be checked"};
-      result.rows.insert(result.rows.end(), vector.begin(), vector.end());
-    }
-    return result;
+                    {model, ids.front(), ids.back()})));
+  });
+}
+
+Result<HalfRows> Catalog::embeddings(ModelId model, std::span<const ImageId> ids) {
+  return impl_->read([&](sql::Connection& c) -> Result<HalfRows> {
+    if (ids.empty()) return HalfRows{};
+    return read_embeddings(
+        c, model,
+        TRY(c.query("SELECT image_id, vector FROM embeddings WHERE model_id = ? AND "
+                    "image_id IN (SELECT unnest(?::BIGINT[]))",
+                    {model, ids})));
   });
 }
 

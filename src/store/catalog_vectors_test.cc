@@ -36,6 +36,17 @@ TEST_F(VectorsTest, EmbeddingsArePagedById) {
   EXPECT_EQ(must(catalog->embeddings(model_ + 1, Which::kAll, 0, 3)).ids, Ids{});
 }
 
+TEST_F(VectorsTest, EmbeddingsOfGivenImages) {
+  auto catalog = open_with(5);
+  auto some = must(catalog->embeddings(model_, Ids{4, 9, 2}));
+  EXPECT_EQ(some.rows.size(), 8U);
+  EXPECT_EQ(some.rows[0], some.ids[0]);
+  EXPECT_EQ(some.rows[4], some.ids[1]);
+  std::sort(some.ids.begin(), some.ids.end());
+  EXPECT_EQ(some.ids, (Ids{2, 4}));
+  EXPECT_EQ(must(catalog->embeddings(model_, Ids{})).ids, Ids{});
+}
+
 TEST_F(VectorsTest, EmbeddingsThatAreNotProjectedYet) {
   auto catalog = open_with(5);
   project(*catalog, {1, 2, 4});
