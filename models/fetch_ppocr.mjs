@@ -1,15 +1,16 @@
-// Puts PP-OCRv4's mobile models (Chinese and English) where the engine reads them.
+// Puts PP-OCRv4's mobile models (Chinese and English) where the engine reads them, rewritten to run
+// faster (fold.mjs).
 //
 //   node models/fetch_ppocr.mjs [--out models/dist/ppocr-v4]
 //
-// Writes det.onnx, rec.onnx, keys.txt and manifest.json, unless they are there and right. The
-// package holds ONNX already, so there is nothing to convert: the files are checked and copied.
+// Writes det.onnx, rec.onnx, keys.txt and manifest.json, unless they are there and right.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { sha256, writeWhole } from './files.mjs';
+import { fold } from './fold.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '..', 'node_modules', '@gutenye', 'ocr-models');
@@ -47,9 +48,13 @@ const { values: { out } } = parseArgs({
 });
 
 const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const contents = Object.fromEntries(
-  Object.entries(FILES).map(([file, pinned]) => [file, loadPinned(pinned)]));
-const entry = (file) => ({ file, sha256: FILES[file][1], bytes: contents[file].length });
+const contents = Object.fromEntries(Object.entries(FILES).map(([file, pinned]) => {
+  const bytes = loadPinned(pinned);
+  return [file, file.endsWith('.onnx') ? fold(bytes) : bytes];
+}));
+const entry = (file) => ({
+  file, sha256: sha256(contents[file]), bytes: contents[file].length,
+});
 const manifest = {
   format: 1,
   name: 'ppocr-v4',
