@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -195,38 +196,40 @@ class LibraryTest : public testing::Test {
   }
 
   LibraryOptions options() {
-    return {.directory = root_ / "library",
-            .model_folders = {root_ / "models"},
-            .default_model = "small",
-            .text_model = "meaning",
-            .reader = "reader",
-            .object_model = "none",
-            .open_encoder = [this](const Manifest& manifest,
-                                   const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
-              std::this_thread::sleep_for(load_time_);
-              return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
-            },
-            .open_text_encoder =
-                [](const Manifest& manifest, const EncoderOptions&) {
-                  return Result<std::unique_ptr<TextEncoder>>(
-                      std::make_unique<FakeTextEncoder>(manifest));
-                },
-            .open_ocr =
-                [this](const std::string&, int) {
-                  return Result<std::unique_ptr<Ocr>>(std::make_unique<FakeOcr>(reads_));
-                },
-            .open_labeller = [this](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
-              if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
-              return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
-            },
-            .progress =
-                [this](const char* what, int64_t done, int64_t total) {
-                  derived_[what] = {done, total};
-                }};
+    return {
+        .directory = root_ / "library",
+        .model_folders = {root_ / "models"},
+        .default_model = "small",
+        .text_model = "meaning",
+        .reader = "reader",
+        .object_model = "none",
+        .open_encoder = [this](const Manifest& manifest,
+                               const EncoderOptions&) -> Result<std::unique_ptr<ImageEncoder>> {
+          std::this_thread::sleep_for(load_time_);
+          return std::unique_ptr<ImageEncoder>(new FakeEncoder(manifest, fails_));
+        },
+        .open_text_encoder = [this](const Manifest& manifest,
+                                    const EncoderOptions&) -> Result<std::unique_ptr<TextEncoder>> {
+          if (broken_.contains(manifest.name)) return Error{ErrorCode::kCorrupt, "damaged"};
+          return std::unique_ptr<TextEncoder>(new FakeTextEncoder(manifest));
+        },
+        .open_ocr = [this](const std::string&, int) -> Result<std::unique_ptr<Ocr>> {
+          if (broken_.contains("reader")) return Error{ErrorCode::kCorrupt, "damaged"};
+          return std::unique_ptr<Ocr>(new FakeOcr(reads_));
+        },
+        .open_labeller = [this](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
+          if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
+          return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
+        },
+        .progress =
+            [this](const char* what, int64_t done, int64_t total) {
+              derived_[what] = {done, total};
+            }};
   }
 
   std::filesystem::path root_;
   FakeEncoder::Fails fails_;                // of encoders made from now on
+  std::set<std::string> broken_;            // models of words that do not open
   FakeLabeller::Labels labels_;             // of labellers made from now on
   std::string labeller_ = "labeller 1";     // their digest
   FakeOcr::Reads reads_;                    // of readers made from now on

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 
 #include "engine/categories.h"
 #include "engine/check.h"
 #include "engine/ingest.h"
 #include "engine/test_library.h"
 #include "engine/word_search.h"
+#include "media/encode.h"
 
 namespace mimeme {
 namespace {
@@ -249,6 +251,22 @@ TEST_F(WordsTest, APictureThatFailsIsNamedAndTriedAgain) {
   expect_clean(*library);
 }
 
+TEST_F(WordsTest, WordsAreOnlyReadFromTheVeryBytesThatWereIndexed) {
+  const std::string path = add_meme(1, "right");
+  fs::create_directories(root_ / "other");
+  const fs::path copy = root_ / "other" / "copy.tiff";
+  fs::copy_file(path, copy);
+  const auto library = opened();
+  const auto added = ingest(*library, {.roots = {pictures(), root_ / "other"}}, {});
+  ASSERT_TRUE(added) << added.error().message;
+  add_meme(2, "wrong");
+  fs::remove(copy);  // the first path: another picture lies there now
+  fs::copy_file(pictures() / "2.tiff", copy);
+  EXPECT_EQ(learn(*library).read, 1) << "from the file that is still the same";
+  EXPECT_EQ(found(*library, "right").size(), 1U);
+  EXPECT_EQ(found(*library, "wrong"), Names{});
+}
+
 TEST_F(WordsTest, WhatWasDoneBeforeAStopIsNotDoneAgain) {
   for (int i = 0; i < 60; ++i) add_meme(i, "meme " + std::to_string(i));
   const auto library = opened();
@@ -351,6 +369,33 @@ TEST_F(WordsTest, AVisionModelThatIsDownOrMisconfiguredIsLeftAlone) {
   EXPECT_EQ(learn(*library, {}, {.model = &up, .digest = "m1"}).described, 40) << "later";
 }
 
+TEST_F(WordsTest, PicturesThatAVisionModelCannotDoDoNotBlockTheOthers) {
+  for (int i = 0; i < 12; ++i) add_picture(i);
+  const auto library = opened();
+  add_all(*library);
+  // The pictures with the lowest ids, as they are sent.
+  std::set<std::vector<uint8_t>> poison;
+  const auto lowest = library->catalog().images(0, 3);
+  for (const ImageRecord& image : *lowest) {
+    const auto decoded = decode(read_bytes(image.paths.front()),
+                                {.width = 1024, .height = 1024, .fit = Fit::kInside}, {});
+    poison.insert(*encode_jpeg(decoded->rgb, decoded->width, decoded->height, 85));
+  }
+  const FakeVisionModel model([&](std::span<const uint8_t> jpeg) -> Result<std::string> {
+    if (poison.contains({jpeg.begin(), jpeg.end()}))
+      return Error{ErrorCode::kUnavailable, "HTTP 500"};
+    return std::string("described");
+  });
+  learn(*library);  // labels
+  int64_t described = 0;
+  for (int run = 0; run < 40 && described < 9; ++run) {
+    const WordsSummary summary = learn(*library, {}, {.model = &model, .digest = "m"});
+    described += summary.described;
+    EXPECT_EQ(summary.left_out.size(), 1U) << "what is left is said";
+  }
+  EXPECT_EQ(described, 9);
+}
+
 TEST_F(WordsTest, IndexesFollowEveryEdit) {
   const std::string one = add_meme(1, "first"), two = add_meme(2, "second");
   const auto library = opened();
@@ -391,6 +436,98 @@ TEST_F(WordsTest, WithoutItsModelAStageIsLeftOutAndSaysSo) {
   EXPECT_NE(summary.left_out[0].find("no model is called \"reader\""), std::string::npos);
   EXPECT_EQ(found(*library, "grumpy"), Names{"Grumpy Cat"});
   EXPECT_EQ(*embed_texts(*library, 0), 0);
+}
+
+TEST_F(WordsTest, AModelThatDoesNotOpenLeavesItsStageOutAndTheOthersGoOn) {
+  const std::string path = add_meme(1, "one does not simply");
+  labels_ = [](std::span<const float>) { return "penguin"; };
+  broken_ = {"reader"};
+  {
+    const auto library = opened();
+    add_all(*library);
+    const WordsSummary summary = learn(*library);
+    ASSERT_EQ(summary.left_out.size(), 1U);
+    EXPECT_NE(summary.left_out[0].find("the words in pictures are not read: damaged"),
+              std::string::npos)
+        << summary.left_out[0];
+    EXPECT_EQ(summary.described, 1);
+    EXPECT_EQ(found(*library, "penguin"), Names{"1"});
+  }
+  broken_ = {"meaning"};
+  const auto library = opened();
+  EXPECT_EQ(learn(*library).read, 1);
+  EXPECT_EQ(found(*library, "simply"), Names{"1"}) << "by its letters";
+  ASSERT_TRUE(library->catalog().describe(id_of(*library, path), "a boromir"));
+  EXPECT_EQ(*embed_texts(*library, 0), 0);
+  EXPECT_EQ(found(*library, "boromir"), Names{"1"});
+}
+
+TEST_F(WordsTest, DamageInsideTheTextIndexCostsNothing) {
+  for (int i = 0; i < 20; ++i) add_meme(i, "one does not simply " + std::to_string(i));
+  {
+    const auto library = opened();
+    add_all(*library);
+    learn(*library);
+  }
+  const auto path = root_ / "library" / "index" / "text.db";
+  const auto pages = static_cast<int>(fs::file_size(path) / 4096);
+  for (int page = 1; page < pages; page += 3) {
+    {
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(page * 4096);
+      file << std::string(4096, '\xff');
+    }
+    const auto library = opened(Library::Access::kWrite);
+    const ImageId id = id_of(*library, pictures() / "7.tiff");
+    ASSERT_TRUE(library->catalog().describe(id, "page " + std::to_string(page)));
+    ASSERT_TRUE(embed_texts(*library, 0)) << page;
+    const auto report = check(*library, {});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->problems, Names{}) << page;
+    EXPECT_EQ(found(*library, "\"page " + std::to_string(page) + "\""), Names{"7"}) << page;
+    EXPECT_EQ(found(*library, "\"simply 3\"").front(), "3") << page;
+  }
+}
+
+TEST_F(WordsTest, AnOlderCatalogPutBackIsNotSearchedWithNewerIndexes) {
+  add_meme(1, "first");
+  const fs::path catalog = root_ / "library" / "catalog.duckdb";
+  {
+    const auto library = opened();
+    add_all(*library);
+    learn(*library);
+  }
+  fs::copy_file(catalog, root_ / "backup");
+  {
+    const auto library = opened();
+    ASSERT_TRUE(library->catalog().describe(1, "zebra"));
+    ASSERT_TRUE(embed_texts(*library, 0));
+    EXPECT_EQ(found(*library, "zebra"), Names{"1"});
+  }
+  fs::copy_file(root_ / "backup", catalog, fs::copy_options::overwrite_existing);
+  const auto library = opened(Library::Access::kRead);
+  EXPECT_EQ(found(*library, "zebra"), Names{});
+  EXPECT_EQ(found(*library, "first"), Names{"1"});
+}
+
+TEST_F(WordsTest, EveryExclusionHoldsAndTheLimitComesAfterTheLeastSimilarity) {
+  add_meme(1, "kitten");
+  add_meme(2, "kitty of a long tale which goes on and on beyond what anybody reads");
+  const auto library = opened();
+  add_all(*library);
+  learn(*library);
+  std::string query = "-w1 -w2 -w3 -w4 -w5 -w6 -w7 -w8 -w9 -w10 -w11 -w12 -w13 -w14 -w15 -w16";
+  EXPECT_EQ(found(*library, query + " -kitten type:tiff"), Names{"2"});
+  EXPECT_EQ(found(*library, query + " -kitten tale"), Names{"2"});
+  const auto search = WordSearch::open(*library);
+  const auto parsed = parse_query("kitty zebra giraffe");
+  const auto all = (*search)->search(*parsed, {.min_text = 0});
+  ASSERT_EQ(all->size(), 2U);
+  ASSERT_LT((*all)[0].similarity, (*all)[1].similarity) << "the letters rank first";
+  const auto hits = (*search)->search(
+      *parsed, {.limit = 1, .min_similarity = (*all)[1].similarity, .min_text = 0});
+  ASSERT_EQ(hits->size(), 1U);
+  EXPECT_EQ((*hits)[0].id, (*all)[1].id);
 }
 
 TEST_F(WordsTest, AnIndexThatIsLostOrDamagedIsMadeAgain) {
