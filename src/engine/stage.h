@@ -106,7 +106,7 @@ Result<> run_stage(const WorkSource& source, const std::function<Out(const Work&
   };
   start(feed);
   for (int i = 0; i < threads; ++i) start(work_all);
-  const Result<> taken = take_all();
+  Result<> taken = take_all();
   stop();
   pool.clear();  // joins
   if (!taken) return taken;

@@ -200,7 +200,7 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
     TextSearchOptions search{.limit = each};
     if (asked.has_filter) search.filter = [&](ImageId id) { return passed.contains(id); };
     auto hits = TRY(words->text->search(query, search));
-    std::erase_if(hits, [&](const TextHit& hit) { return hit.score < options.min_text; });
+    std::erase_if(hits, [&](const TextHit& hit) { return hit.coverage < options.min_coverage; });
     took.text_ms = ms_since(began);
     return hits;
   };

@@ -22,7 +22,7 @@ struct WordSearchOptions {
   double text_weight = 1, meaning_weight = 0.2;  // of the legs
   double picture_weight = 0.2;                   // not measured: as the meaning's
   double k = 1;                                  // FuseOptions::k
-  float min_text = 0.02F;     // scores below are a common word or two of a longer query
+  float min_coverage = 0.3F;  // coverages below are a common word or two of a longer query
   float min_meaning = 0.35F;  // cosines below say nothing: unlike texts are as near
 };
 

@@ -521,11 +521,11 @@ TEST_F(WordsTest, EveryExclusionHoldsAndTheLimitComesAfterTheLeastSimilarity) {
   EXPECT_EQ(found(*library, query + " -kitten tale"), Names{"2"});
   const auto search = WordSearch::open(*library);
   const auto parsed = parse_query("kitty zebra giraffe");
-  const auto all = (*search)->search(*parsed, {.min_text = 0});
+  const auto all = (*search)->search(*parsed, {.min_coverage = 0});
   ASSERT_EQ(all->size(), 2U);
   ASSERT_LT((*all)[0].similarity, (*all)[1].similarity) << "the letters rank first";
   const auto hits = (*search)->search(
-      *parsed, {.limit = 1, .min_similarity = (*all)[1].similarity, .min_text = 0});
+      *parsed, {.limit = 1, .min_similarity = (*all)[1].similarity, .min_coverage = 0});
   ASSERT_EQ(hits->size(), 1U);
   EXPECT_EQ((*hits)[0].id, (*all)[1].id);
 }

@@ -59,6 +59,7 @@ struct TextMatch {
 struct TextHit {
   ImageId id = 0;
   float score = 0;                 // 0..1; from 0.5 on the document has every word of the query
+  float coverage = 0;              // 0..1: the words it has, by how rare they are; 1: every word
   std::vector<TextMatch> matches;  // by field, then place; none overlap
 };
 

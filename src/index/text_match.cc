@@ -114,13 +114,18 @@ std::optional<TextHit> match(const TextPattern& pattern,
   const auto has =
       static_cast<size_t>(std::count_if(best.begin(), best.end(), [](double q) { return q > 0; }));
   if (has == 0) return std::nullopt;
-  double relevance = 0;
-  for (size_t i = 0; i < words; ++i)
+  double relevance = 0, coverage = 0;
+  for (size_t i = 0; i < words; ++i) {
     relevance += pattern.idf[i] * best[i] * frequency[i] / (frequency[i] + kK1);
-  relevance /= std::accumulate(pattern.idf.begin(), pattern.idf.end(), 0.0);
+    if (best[i] > 0) coverage += pattern.idf[i];
+  }
+  const double all = std::accumulate(pattern.idf.begin(), pattern.idf.end(), 0.0);
+  relevance /= all;
+  coverage /= all;
   const double order = words == 1 ? 1 : (run - 1) / static_cast<double>(words - 1);
 
   TextHit hit;
+  hit.coverage = static_cast<float>(coverage);
   hit.score = static_cast<float>(
       ((has == words ? 1 : 0) + relevance * (kScattered + (1 - kScattered) * order)) / 2);
   // Where a word is matched well, its poorer matches only distract.

@@ -1,8 +1,9 @@
 // Search by words with the real models: what is read in a picture, what it is called, what people say of it.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
+import test, { after } from 'node:test';
 import { json, make_meme, mimeme, scratch, stamps } from './mimeme.mjs';
 
 const root = scratch(), pictures = path.join(root, 'pictures'), library = path.join(root, 'library');
@@ -97,4 +98,34 @@ test('what is removed is found no more', () => {
   const checked = json(library, 0, 'check');
   assert.equal(checked.clean, true);
   assert.deepEqual([checked.texts, checked.meanings], [3, 3]);
+});
+
+test('what cannot be done is said, and the rest is done', () => {
+  const id = json(library, 0, 'describe', at('three.png')).id;
+  const answered = mimeme(library, 'suggestions', '--refuse', '99', '--refuse', String(id));
+  assert.equal(answered.code, 3);
+  assert.match(answered.stderr, /image 99/);
+  assert.equal(json(library, 0, 'describe', at('three.png'), ' \n ').description, json(library, 0, 'describe', String(id)).description, 'blanks say nothing');
+  assert.equal(mimeme(library, 'describe', '--from', pictures).code, 4, 'a folder');
+  const bulk = path.join(root, 'bulk.jsonl');
+  fs.writeFileSync(bulk, `{"image": ${id}, "description": "good"}\n{"image": ${id}, "descripton": "misspelt", "category": "x"}\n`);
+  const partly = mimeme(library, 'describe', '--from', bulk);
+  assert.equal(partly.code, 3);
+  assert.match(partly.stderr, /line 2: `descripton` is not known/);
+  assert.equal(names('good')[0], 'three.png');
+});
+
+test('a library on a read-only disk is searched all the same', t => {
+  const disk = path.join(root, 'disk');
+  fs.mkdirSync(disk);
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'mimeme-test', disk], { encoding: 'utf8' });
+  if (mount.status !== 0) return t.skip(`a disk cannot be mounted, which needs root: ${mount.error?.message ?? mount.stderr.trim()}`);
+  after(() => spawnSync('umount', [disk]));
+  const copy = path.join(disk, 'library');
+  fs.cpSync(library, copy, { recursive: true });
+  assert.equal(spawnSync('mount', ['-o', 'remount,ro', disk]).status, 0);
+  const { code, stdout, stderr } = mimeme(copy, 'search', 'mordor');
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /\[MORDOR\]/);
+  assert.equal(stderr, '');
 });
