@@ -150,7 +150,8 @@ int ingest_bench(const std::string& mimeme, const std::string& folder, const std
   for (int round = 1; round <= rounds; ++round) {
     const std::string library = work + "/ingest";
     fs::remove_all(library);
-    const Finished finished = run({mimeme, "add", folder, "--library", library, "--quiet"});
+    const Finished finished =
+        run({mimeme, "add", folder, "--library", library, "--no-words", "--quiet"});
     const double rate = n / finished.seconds;
     const double after = bare_rate(manifest, tensors, cores, 1, runs);
     ratios.push_back(2 * rate / (before + after));
@@ -196,7 +197,7 @@ int search_bench(const std::string& mimeme, const std::string& folder, const std
     const fs::path from = all.at(i * all.size() / 79);
     fs::copy_file(from, fs::path(pictures) / (std::to_string(i) + from.extension().string()));
   }
-  run({mimeme, "add", pictures, "--library", library_folder, "--quiet"});
+  run({mimeme, "add", pictures, "--library", library_folder, "--no-words", "--quiet"});
   const auto library =
       need(Library::open({.directory = library_folder, .model_folders = {MIMEME_BUILT_MODELS}},
                          Library::Access::kWrite));

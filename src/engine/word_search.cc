@@ -184,6 +184,15 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
                                            " has no text index and none can be made there now: "
                                            "run `mimeme check`"};
 
+  // Begun first: it needs nothing of what the other thread finds out meanwhile.
+  std::future<Result<std::vector<float>>> encoding;
+  if (encoder_ && words->meaning && !asked.words.empty())
+    encoding = std::async(std::launch::async, [&] {
+      auto vector = encoder_->encode({&asked.words, 1});
+      took.encode_ms = ms_since(start);
+      return vector;
+    });
+
   Ids excluded, passed;
   std::vector<ImageId> passed_by_id;
   for (const ImageId id : TRY(words->text->containing(asked.excluded))) excluded.insert(id);
@@ -213,11 +222,9 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
              (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
     };
   const auto find_meaning = [&]() -> Result<std::vector<Hit>> {
-    if (!encoder_ || !words->meaning) return std::vector<Hit>{};
-    auto began = Clock::now();
-    const std::vector<float> vector = TRY(encoder_->encode({&asked.words, 1}));
-    took.encode_ms = ms_since(began);
-    began = Clock::now();
+    if (!encoding.valid()) return std::vector<Hit>{};
+    const std::vector<float> vector = TRY(encoding.get());
+    const auto began = Clock::now();
     auto hits = words->meaning->search(
         vector, {.limit = each, .min_similarity = options.min_meaning, .filter = filter});
     took.meaning_ms = ms_since(began);
