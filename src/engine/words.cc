@@ -60,13 +60,14 @@ class Learner {
     // All cores for one inference: the texts of a batch are short.
     const auto encoder = library_.options().open_text_encoder(*manifest, {.threads = 0});
     if (!encoder) return leave_out(consequence, encoder.error());
-    while (!options_.stop.stop_requested()) {
+    for (int64_t done = 0; !options_.stop.stop_requested();) {
       const TextPage page = TRY(catalog_.texts_without_embedding(model, seq, kTextBatch));
       if (page.texts.empty()) break;
       seq = page.seq;
       TRY(catalog_.put_text_embeddings(model, TRY(embed(**encoder, page.texts))));
+      done += static_cast<int64_t>(page.texts.size());
+      events_.progress({.stage = Stage::kEmbedding, .done = done, .total = total});
       summary_.embedded += static_cast<int64_t>(page.texts.size());
-      events_.progress({.stage = Stage::kEmbedding, .done = summary_.embedded, .total = total});
     }
     return library_.refresh_words();
   }
@@ -141,22 +142,20 @@ class Learner {
     if (!active) return {};
     Labelling by{.model = active->id};
     const LibraryOptions& with = library_.options();
-    const std::string consequence = "what pictures show is told in part or not at all";
+    // A damaged model leaves the stage out, for without it what was told before would be told anew,
+    // and less. One that there is not, or that has no labels we know, is done without.
+    const std::string consequence = "what pictures show is not told";
     auto labeller = with.open_labeller(TRY(library_.model()), 1);
-    if (labeller) {
-      by.labeller = *std::move(labeller);
-    } else {
-      TRY(leave_out(consequence, labeller.error()));
+    if (labeller) by.labeller = *std::move(labeller);
+    if (!labeller && labeller.error().code != ErrorCode::kNotFound &&
+        labeller.error().code != ErrorCode::kUnsupported)
+      return leave_out(consequence, labeller.error());
+    if (const auto path = library_.registry().manifest_path(with.object_model)) {
+      auto detector = with.open_object_detector(*path, 1);
+      if (!detector) return leave_out(consequence, detector.error());
+      by.detector = *std::move(detector);
     }
-    if (const auto manifest = library_.registry().manifest_path(with.object_model)) {
-      auto detector = with.open_object_detector(*manifest, 1);
-      if (detector) {
-        by.detector = *std::move(detector);
-      } else {
-        TRY(leave_out(consequence, detector.error()));
-      }
-    }
-    if (!by.labeller && !by.detector) return {};
+    if (!by.labeller && !by.detector) return leave_out(consequence, labeller.error());
     const auto label_one = [&](const Work& work) {
       Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
       auto text = labels_of(by, work.n);
@@ -243,9 +242,9 @@ class Learner {
 
   // Each run asks from another picture on: a few that the server cannot do must not stand at the
   // head of the queue for ever.
-  static ImageId anywhere(int64_t images) {
+  static ImageId anywhere(ImageId newest) {
     std::random_device random;
-    return std::uniform_int_distribution<ImageId>(0, images)(random);
+    return std::uniform_int_distribution<ImageId>(0, newest)(random);
   }
 
   // The work after `start`, then that before it.
@@ -272,7 +271,7 @@ class Learner {
     if (progress.total == 0) return {};
     events_.progress(progress);
     return run_stage<Described>(
-        from(by == DescribedBy::kVisionModel ? anywhere(TRY(catalog_.counts()).images) : 0,
+        from(by == DescribedBy::kVisionModel ? anywhere(TRY(catalog_.counts()).newest) : 0,
              [&](int64_t after, int limit) {
                return catalog_.images_undescribed(by, digest, after, limit);
              }),

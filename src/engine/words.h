@@ -58,7 +58,7 @@ struct WordsSummary {
   int64_t embedded = 0;   // texts
   int64_t failed = 0;
   bool cancelled = false;
-  std::vector<std::string> left_out;  // stages that could not be done at all, and why
+  std::vector<std::string> left_out;  // what could not be done, and why
   double seconds = 0;
 };
 

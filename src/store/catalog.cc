@@ -118,14 +118,16 @@ Result<CatalogCounts> Catalog::counts() {
                     "(SELECT count(*) FROM embeddings WHERE model_id IN (SELECT id FROM models "
                     "WHERE is_active)), "
                     "(SELECT count(*) FROM vectors), "
-                    "(SELECT coalesce(sum(bytes), 0)::BIGINT FROM images)"));
+                    "(SELECT coalesce(sum(bytes), 0)::BIGINT FROM images), "
+                    "(SELECT coalesce(max(id), 0) FROM images)"));
     rows.next();
     return CatalogCounts{.images = rows.integer(0),
                          .files = rows.integer(1),
                          .failed_files = rows.integer(2),
                          .embedded = rows.integer(3),
                          .vectors = rows.integer(4),
-                         .bytes = rows.integer(5)};
+                         .bytes = rows.integer(5),
+                         .newest = rows.integer(6)};
   });
 }
 

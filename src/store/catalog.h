@@ -143,6 +143,7 @@ struct CatalogCounts {
   int64_t embedded = 0;  // images with a raw embedding of the active model
   int64_t vectors = 0;   // rows of the reduced table
   int64_t bytes = 0;     // of all images' originals
+  ImageId newest = 0;    // the greatest id
 };
 
 // Of images.
