@@ -74,7 +74,10 @@ retries = 0
 }
 
 TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
-  EXPECT_EQ(read("describer.timeout_seconds = 30")->describer.timeout_seconds, 30);
+  const auto config =
+      read(R"(describer = {base_url = "http://h/v1", model = "m", timeout_seconds = 30})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->describer.timeout_seconds, 30);
 }
 
 TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {

@@ -146,7 +146,6 @@ class Learner {
     // and less. One that there is not, or that has no labels we know, is done without.
     const std::string consequence = "what pictures show is not told";
     auto labeller = with.open_labeller(TRY(library_.model()), 1);
-    if (labeller) by.labeller = *std::move(labeller);
     if (!labeller && labeller.error().code != ErrorCode::kNotFound &&
         labeller.error().code != ErrorCode::kUnsupported)
       return leave_out(consequence, labeller.error());
@@ -155,7 +154,8 @@ class Learner {
       if (!detector) return leave_out(consequence, detector.error());
       by.detector = *std::move(detector);
     }
-    if (!by.labeller && !by.detector) return leave_out(consequence, labeller.error());
+    if (!labeller && !by.detector) return leave_out(consequence, labeller.error());
+    if (labeller) by.labeller = *std::move(labeller);
     const auto label_one = [&](const Work& work) {
       Described out{.description = {.id = work.n, .text = {}}, .path = work.path};
       auto text = labels_of(by, work.n);
