@@ -117,6 +117,9 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       {"[describer]\nprompt = \"\"",
        "2: `prompt` must be text, as in prompt = \"Describe this meme "
        "in one sentence.\""},
+      {"[describer]\nmodel = \"qwen2.5vl:3b\"",
+       "1: `base_url` is missing: write where the model is served, as in base_url = "
+       "\"http://127.0.0.1:11434/v1\""},
       {"\n[describer]\nbase_url = \"http://127.0.0.1/v1\"",
        "2: `model` is missing: write the name that the server has for it, as in model = "
        "\"qwen2.5vl:3b\""},
