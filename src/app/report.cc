@@ -65,6 +65,13 @@ Json::Object to_json(const ImageRecord& image) {
           {"sha256", to_hex(image.sha256)}};
 }
 
+Json::Array to_json(const Quad& corners) {
+  Json::Array points;
+  for (const auto& [x, y] : corners)
+    points.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
+  return points;
+}
+
 ExitCode report(const Context& context, const IngestSummary& s, const WordsSummary* words) {
   const bool cancelled = s.cancelled || (words && words->cancelled);
   const double rate = s.seconds > 0 ? static_cast<double>(s.embedded) / s.seconds : 0;

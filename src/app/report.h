@@ -31,6 +31,8 @@ ExitCode report(const Context& context, const IngestSummary& summary,
 
 // What every answer says of an image.
 Json::Object to_json(const ImageRecord& image);
+// [[x, y], …]
+Json::Array to_json(const Quad& corners);
 
 }  // namespace mimeme
 

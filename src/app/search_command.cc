@@ -23,12 +23,7 @@ Json to_json(const ExplainedMatch& match) {
                       {"begin", match.begin},
                       {"end", match.end},
                       {"match", match.context.substr(match.begin, match.end - match.begin)}};
-  if (match.corners) {
-    Json::Array corners;
-    for (const auto& [x, y] : *match.corners)
-      corners.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
-    object.emplace_back("corners", std::move(corners));
-  }
+  if (match.corners) object.emplace_back("corners", to_json(*match.corners));
   return object;
 }
 

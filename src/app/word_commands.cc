@@ -16,12 +16,9 @@ namespace {
 Json to_json(const ImageText& text) {
   Json::Array lines, paths;
   for (const TextLine& line : text.lines) {
-    Json::Array corners;
-    for (const auto& [x, y] : line.corners)
-      corners.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
     lines.push_back(Json::Object{{"text", line.text},
                                  {"confidence", static_cast<double>(line.confidence)},
-                                 {"corners", std::move(corners)}});
+                                 {"corners", to_json(line.corners)}});
   }
   for (const std::string& path : text.paths) paths.emplace_back(to_utf8(path));
   return Json::Object{{"id", text.id},

@@ -1,5 +1,6 @@
 #include "engine/categories.h"
 
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -45,15 +46,20 @@ Result<int64_t> suggest_categories_since(Library& library, int64_t seq) {
     if (page.texts.empty()) break;
     seq = page.seq;
     std::vector<CategorySuggestion> suggestions;
+    std::vector<ImageId> likes;  // whose name it is, of each
     for (const ImageText& text : page.texts) {
       if (!text.category.empty() || !text.suggested_category.empty()) continue;
       const auto query = query_by_id(library, text.id);
       if (!query) continue;  // has no vector (yet)
-      for (const Hit& hit : TRY(nearest(library, *query, nearest_named)))
-        for (const ImageText& like : TRY(catalog.texts({&hit.id, 1})))
-          suggestions.push_back(
-              {.id = text.id, .name = like.category, .similarity = hit.similarity});
+      for (const Hit& hit : TRY(nearest(library, *query, nearest_named))) {
+        suggestions.push_back({.id = text.id, .name = {}, .similarity = hit.similarity});
+        likes.push_back(hit.id);
+      }
     }
+    std::unordered_map<ImageId, std::string> names;
+    for (const ImageText& like : TRY(catalog.texts(likes))) names[like.id] = like.category;
+    for (size_t i = 0; i < likes.size(); ++i) suggestions[i].name = names[likes[i]];
+    std::erase_if(suggestions, [](const CategorySuggestion& s) { return s.name.empty(); });
     made += TRY(catalog.suggest_categories(suggestions));
   }
   return made;

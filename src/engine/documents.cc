@@ -24,13 +24,17 @@ std::string names_of(const std::vector<std::string>& paths) {
   return all;
 }
 
+const std::string& family_of(const ImageText& text) {
+  return text.category.empty() ? text.suggested_category : text.category;
+}
+
 }  // namespace
 
 TextDocument to_document(const ImageText& text) {
   TextDocument document{.id = text.id,
                         .ocr = {},
                         .description = text.description,
-                        .category = text.category.empty() ? text.suggested_category : text.category,
+                        .category = family_of(text),
                         .name = names_of(text.paths)};
   for (const TextLine& line : text.lines) (document.ocr += line.text) += '\n';
   return document;
@@ -41,7 +45,7 @@ std::string meaning_text(const ImageText& text) {
   const auto say = [&](const std::string& sentence) {
     if (!sentence.empty()) (meaning += meaning.empty() ? "" : ". ") += sentence;
   };
-  say(text.category.empty() ? text.suggested_category : text.category);
+  say(family_of(text));
   say(text.description);
   std::string words;
   for (const TextLine& line : text.lines)

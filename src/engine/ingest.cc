@@ -160,8 +160,7 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   // one.
   if (!summary.cancelled) summary.removed = TRY(plan->remove_gone());
   TRY(library.refresh());
-  TRY(suggest_categories_since(library, words_before));
-  TRY(library.refresh_words());
+  if (TRY(suggest_categories_since(library, words_before)) > 0) TRY(library.refresh_words());
   summary.seconds = seconds_since(start);
   return summary;
 }

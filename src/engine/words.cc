@@ -41,7 +41,6 @@ class Learner {
       TRY(ask(*options_.describer.model));
       TRY(embed(0));
     }
-    TRY(library_.refresh_words());
     summary_.cancelled = options_.stop.stop_requested();
     summary_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -37,6 +37,19 @@ std::string joined(std::span<const std::string> parts, std::string_view separato
   return out;
 }
 
+// In FTS5's language: one of the terms, the words of each one after the other. Empty if they have
+// no word.
+Result<std::string> any_of(Connection& db, std::span<const TextTerm> terms) {
+  std::vector<std::string> phrases;
+  for (const TextTerm& term : terms) {
+    std::vector<std::string> words;
+    for (Token& token : TRY(db.tokenize(searched_text(term.text))))
+      words.push_back(std::move(token.word));
+    if (!words.empty()) phrases.push_back(quoted(joined(words, " ")));
+  }
+  return joined(phrases, " OR ");
+}
+
 struct VocabularyWord {
   std::string word, stem;
   int64_t docs = 0;
@@ -60,20 +73,22 @@ class Search {
  private:
   // The words to find and to exclude.
   Result<> read(const TextQuery& query) {
+    std::vector<TextTerm> excluded;
     for (const TextTerm& term : query.terms) {
-      std::vector<std::string> all;
+      if (term.is_excluded) {
+        excluded.push_back(term);
+        continue;
+      }
       const int first = static_cast<int>(words_.size());
       for (Token& token : TRY(db_.tokenize(searched_text(term.text)))) {
-        all.push_back(token.word);
-        if (term.is_excluded || words_.size() == kMaxWords) continue;
+        if (words_.size() == kMaxWords) break;
         pattern_.words.push_back(token.word);
         words_.push_back(std::move(token));
       }
       const int last = static_cast<int>(words_.size());
-      if (term.is_excluded && !all.empty()) excluded_.push_back(quoted(joined(all, " ")));
-      if (!term.is_excluded && term.is_phrase && first < last)
-        pattern_.phrases.emplace_back(first, last);
+      if (term.is_phrase && first < last) pattern_.phrases.emplace_back(first, last);
     }
+    excluded_ = TRY(any_of(db_, excluded));
     return {};
   }
 
@@ -251,7 +266,7 @@ class Search {
                const std::array<double, kTextFields>& weights) {
     if (candidates_.size() >= pool_) return {};
     std::string whole = "(" + expression + ")";
-    if (!excluded_.empty()) whole += " NOT (" + joined(excluded_, " OR ") + ")";
+    if (!excluded_.empty()) whole += " NOT (" + excluded_ + ")";
     const auto on_row = [&](const Row& row) {
       if (seen_.insert(row.integer(0)).second) candidates_.push_back(row.integer(0));
     };
@@ -291,7 +306,7 @@ class Search {
   const size_t pool_;  // candidates that are enough
 
   std::vector<Token> words_;
-  std::vector<std::string> excluded_;             // in FTS5's language
+  std::string excluded_;                          // in FTS5's language; empty: nothing
   std::vector<std::vector<std::string>> groups_;  // of each word, its alternatives in that language
   std::vector<std::array<int64_t, kMatchKinds>> docs_;  // of each word, by kind
   TextPattern pattern_;
@@ -306,17 +321,11 @@ std::string searched_text(std::string_view field) {
 }
 
 Result<std::vector<ImageId>> find_containing(Connection& db, std::span<const TextTerm> terms) {
-  std::vector<std::string> phrases;
-  for (const TextTerm& term : terms) {
-    std::vector<std::string> words;
-    for (Token& token : TRY(db.tokenize(searched_text(term.text))))
-      words.push_back(std::move(token.word));
-    if (!words.empty()) phrases.push_back(quoted(joined(words, " ")));
-  }
   std::vector<ImageId> ids;
-  if (phrases.empty()) return ids;
-  TRY(db.run("SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid",
-             {joined(phrases, " OR ")}, [&](const Row& row) { ids.push_back(row.integer(0)); }));
+  const std::string expression = TRY(any_of(db, terms));
+  if (expression.empty()) return ids;
+  TRY(db.run("SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid", {expression},
+             [&](const Row& row) { ids.push_back(row.integer(0)); }));
   return ids;
 }
 

@@ -103,6 +103,9 @@ Result<> drop_texts_of_doomed(sql::Connection& connection);
 // SQL for a page of images for which `lacking` holds, a path for each: docs at images_unread().
 Result<std::vector<Work>> page_of_images(sql::Connection& connection, const std::string& lacking,
                                          const sql::Value& value, ImageId after, int limit);
+// How many images there are on all its pages.
+Result<int64_t> count_of_images(sql::Connection& connection, const std::string& lacking,
+                                const sql::Value& value);
 
 // Forgets a generation of vectors that was begun and not committed.
 Result<> drop_unfinished_projection(sql::Connection& connection);

@@ -183,6 +183,13 @@ Result<std::vector<Work>> page_of_images(sql::Connection& c, const std::string& 
   return work;
 }
 
+Result<int64_t> count_of_images(sql::Connection& c, const std::string& lacking,
+                                const sql::Value& value) {
+  return c.integer(
+      "SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " + lacking,
+      {value});
+}
+
 namespace {
 
 const std::string kWithoutEmbedding =
@@ -198,11 +205,8 @@ Result<std::vector<Work>> Catalog::images_without_embedding(ModelId model, Image
 }
 
 Result<int64_t> Catalog::count_images_without_embedding(ModelId model) {
-  return impl_->read([&](sql::Connection& c) {
-    return c.integer("SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " +
-                         kWithoutEmbedding,
-                     {model});
-  });
+  return impl_->read(
+      [&](sql::Connection& c) { return count_of_images(c, kWithoutEmbedding, model); });
 }
 
 }  // namespace mimeme

@@ -139,11 +139,7 @@ Result<std::vector<Work>> Catalog::images_unread(const std::string& reader, Imag
 }
 
 Result<int64_t> Catalog::count_images_unread(const std::string& reader) {
-  return impl_->read([&](sql::Connection& c) {
-    return c.integer(
-        "SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " + kUnread,
-        {reader});
-  });
+  return impl_->read([&](sql::Connection& c) { return count_of_images(c, kUnread, reader); });
 }
 
 Result<> Catalog::put_readings(const std::string& reader, std::span<const Reading> readings) {
@@ -202,11 +198,8 @@ Result<std::vector<Work>> Catalog::images_undescribed(DescribedBy by, const std:
 }
 
 Result<int64_t> Catalog::count_images_undescribed(DescribedBy by, const std::string& describer) {
-  return impl_->read([&](sql::Connection& c) {
-    return c.integer("SELECT count(DISTINCT image_id) FROM files WHERE image_id IS NOT NULL AND " +
-                         undescribed(by),
-                     {describer});
-  });
+  return impl_->read(
+      [&](sql::Connection& c) { return count_of_images(c, undescribed(by), describer); });
 }
 
 Result<> Catalog::put_descriptions(DescribedBy by, const std::string& describer,
