@@ -4,34 +4,18 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <thread>
 
-#include "media/decode.h"
+#include "picture.h"
 
 namespace mimeme {
 namespace {
 
 constexpr char kStamps[] = "/usr/share/tuxpaint/stamps/";
 
-struct Picture {
-  std::vector<uint8_t> rgb;
-  int width = 0;
-  int height = 0;
-};
-
-Picture grey(int width, int height) {
-  return {std::vector<uint8_t>(size_t{3} * width * height, 128), width, height};
-}
-
-Picture load(const std::string& stamp,
-             const Target& target = {.width = 600, .height = 600, .fit = Fit::kInside}) {
-  std::ifstream in(kStamps + stamp + ".png", std::ios::binary);
-  const std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
-  auto decoded = decode(bytes, target, {});
-  EXPECT_TRUE(decoded) << stamp << ": " << decoded.error().message;
-  return {std::move(decoded->rgb), decoded->width, decoded->height};
+Picture load_stamp(const std::string& stamp,
+                   const Target& target = {.width = 600, .height = 600, .fit = Fit::kInside}) {
+  return load(kStamps + stamp + ".png", target);
 }
 
 class ObjectsTest : public testing::Test {
@@ -67,7 +51,7 @@ TEST_F(ObjectsTest, WhatIsShownIsFoundWithItsPlace) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.stamp);
-    const Picture picture = load(c.stamp);
+    const Picture picture = load_stamp(c.stamp);
     const auto objects = detect(picture);
     ASSERT_FALSE(objects.empty());
     const DetectedObject& object = objects[0];
@@ -97,7 +81,8 @@ TEST_F(ObjectsTest, TheSurestBoxIsThatOfTensorFlowJs) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.stamp);
     // The network's own size, so that nothing is resized on the way.
-    const Picture picture = load(c.stamp, {.width = 300, .height = 300, .fit = Fit::kStretch});
+    const Picture picture =
+        load_stamp(c.stamp, {.width = 300, .height = 300, .fit = Fit::kStretch});
     const auto objects = detect(picture);
     ASSERT_FALSE(objects.empty());
     EXPECT_EQ(objects[0].name, c.name);
@@ -114,7 +99,7 @@ TEST_F(ObjectsTest, NothingIsSaidOfWhatItDoesNotKnow) {
        {"animals/amphibians/frog", "animals/mammals/pig", "animals/mammals/cats/tiger",
         "food/vegetables/potato", "hobbies/music/string/violin", "space/moon/moon_full",
         "symbols/math/operators/op0_plus", "town/houses/cartoon/igloo"})
-    EXPECT_TRUE(detect(load(stamp)).empty()) << stamp;
+    EXPECT_TRUE(detect(load_stamp(stamp)).empty()) << stamp;
 }
 
 TEST_F(ObjectsTest, PicturesOfAnyShapeAreTaken) {
@@ -123,7 +108,7 @@ TEST_F(ObjectsTest, PicturesOfAnyShapeAreTaken) {
 }
 
 TEST_F(ObjectsTest, ThreadsGetEachTheSameAnswer) {
-  const Picture picture = load("people/fireman240a");
+  const Picture picture = load_stamp("people/fireman240a");
   const auto expected = detect(picture);
   std::vector<std::vector<DetectedObject>> answers(4);
   {

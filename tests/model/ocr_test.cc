@@ -5,32 +5,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 #include <thread>
 
-#include "media/decode.h"
+#include "picture.h"
 
 namespace mimeme {
 namespace {
 
-struct Picture {
-  std::vector<uint8_t> rgb;
-  int width = 0;
-  int height = 0;
-};
-
-Picture grey(int width, int height) {
-  return {std::vector<uint8_t>(size_t{3} * width * height, 128), width, height};
-}
-
-Picture load(const std::string& name) {
-  std::ifstream in(std::string(MIMEME_MEMES "/") + name, std::ios::binary);
-  const std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
-  auto decoded = decode(bytes, {.width = 1600, .height = 1600, .fit = Fit::kInside}, {});
-  EXPECT_TRUE(decoded) << name << ": " << decoded.error().message;
-  return {std::move(decoded->rgb), decoded->width, decoded->height};
+Picture load_meme(const std::string& name) {
+  return load(MIMEME_MEMES "/" + name, {.width = 1600, .height = 1600, .fit = Fit::kInside});
 }
 
 // A quarter turn, clockwise.
@@ -110,7 +94,7 @@ TEST_F(OcrTest, CaptionsAreRead) {
   };
   size_t wrong = 0, all = 0;
   for (const auto& c : cases) {
-    const std::string text = text_of(read(load(c.picture)));
+    const std::string text = text_of(read(load_meme(c.picture)));
     EXPECT_LE(edits(text, c.caption), 4U) << c.picture << ": " << text;
     wrong += edits(text, c.caption);
     all += std::string_view(c.caption).size();
@@ -120,7 +104,7 @@ TEST_F(OcrTest, CaptionsAreRead) {
 }
 
 TEST_F(OcrTest, LinesComeFromTopToBottomWithTheirPlaceAndConfidence) {
-  const Picture meme = load("zebra-1.jpg");
+  const Picture meme = load_meme("zebra-1.jpg");
   const auto lines = read(meme);
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(plain(lines[0].text), "IT WORKED ON FRIDAY");
@@ -136,7 +120,7 @@ TEST_F(OcrTest, LinesComeFromTopToBottomWithTheirPlaceAndConfidence) {
 }
 
 TEST_F(OcrTest, LinesThatRunDownwardsOrUpwardsAreRead) {
-  Picture meme = load("zebra-1.jpg");
+  Picture meme = load_meme("zebra-1.jpg");
   for (const int turns : {1, 3}) {
     Picture lying = meme;
     for (int i = 0; i < turns; ++i) lying = turned(lying);
@@ -158,7 +142,7 @@ TEST_F(OcrTest, PicturesOfAnyShapeAreTaken) {
 }
 
 TEST_F(OcrTest, ThreadsGetEachTheSameAnswer) {
-  const Picture meme = load("tucan-1.jpg");
+  const Picture meme = load_meme("tucan-1.jpg");
   const auto expected = read(meme);
   std::vector<std::vector<TextLine>> answers(4);
   {
