@@ -14,6 +14,7 @@
 #include "engine/check.h"
 #include "engine/search.h"
 #include "engine/transfer.h"
+#include "http/answers.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -21,12 +22,6 @@ namespace {
 
 std::string size_text(const ImageInfo& info) {
   return fmt::format("{}×{}", info.width, info.height);
-}
-
-Json to_json(const SimilarHit& hit) {
-  Json::Object object = to_json(hit.image);
-  object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.similarity));
-  return object;
 }
 
 // Null if none is configured.

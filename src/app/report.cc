@@ -53,25 +53,6 @@ WordsEvents words_events_to(ProgressBar& bar) {
           .failed = events_to(bar).failed};
 }
 
-Json::Object to_json(const ImageRecord& image) {
-  Json::Array paths;
-  for (const std::string& path : image.paths) paths.emplace_back(to_utf8(path));
-  return {{"id", image.id},
-          {"paths", std::move(paths)},
-          {"format", image.info.format},
-          {"width", image.info.width},
-          {"height", image.info.height},
-          {"bytes", image.bytes},
-          {"sha256", to_hex(image.sha256)}};
-}
-
-Json::Array to_json(const Quad& corners) {
-  Json::Array points;
-  for (const auto& [x, y] : corners)
-    points.emplace_back(Json::Array{static_cast<double>(x), static_cast<double>(y)});
-  return points;
-}
-
 ExitCode report(const Context& context, const IngestSummary& s, const WordsSummary* words) {
   const bool cancelled = s.cancelled || (words && words->cancelled);
   const double rate = s.seconds > 0 ? static_cast<double>(s.embedded) / s.seconds : 0;

@@ -29,11 +29,6 @@ WordsEvents words_events_to(ProgressBar& bar);
 ExitCode report(const Context& context, const IngestSummary& summary,
                 const WordsSummary* words = nullptr);
 
-// What every answer says of an image.
-Json::Object to_json(const ImageRecord& image);
-// [[x, y], …]
-Json::Array to_json(const Quad& corners);
-
 }  // namespace mimeme
 
 #endif  // MIMEME_APP_REPORT_H_

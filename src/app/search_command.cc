@@ -8,39 +8,12 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "engine/word_search.h"
+#include "http/answers.h"
 
 namespace mimeme {
 namespace {
 
-constexpr const char* kFields[] = {"says", "description", "category", "name"};
-constexpr const char* kKinds[] = {"exact", "prefix", "confused", "typo", "part"};
 constexpr size_t kContext = 40;  // bytes shown on either side of a match in a long text
-
-Json to_json(const ExplainedMatch& match) {
-  Json::Object object{{"field", kFields[static_cast<int>(match.field)]},
-                      {"kind", kKinds[static_cast<int>(match.kind)]},
-                      {"context", match.context},
-                      {"begin", match.begin},
-                      {"end", match.end},
-                      {"match", match.context.substr(match.begin, match.end - match.begin)}};
-  if (match.corners) object.emplace_back("corners", to_json(*match.corners));
-  return object;
-}
-
-Json to_json(const ExplainedHit& hit) {
-  Json::Array matches;
-  for (const ExplainedMatch& match : hit.matches) matches.push_back(to_json(match));
-  Json::Object object = to_json(hit.image);
-  object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));
-  object.emplace_back("description", hit.description);
-  object.emplace_back("category", hit.category);
-  object.emplace_back("category_is_suggested", hit.is_suggested);
-  object.emplace_back("why", Json::Object{{"text", static_cast<double>(hit.hit.text)},
-                                          {"meaning", static_cast<double>(hit.hit.meaning)},
-                                          {"picture", static_cast<double>(hit.hit.picture)},
-                                          {"matches", std::move(matches)}});
-  return object;
-}
 
 // "says: when [you] [see] it"
 std::vector<std::string> reasons(const ExplainedHit& hit) {
@@ -68,7 +41,7 @@ std::vector<std::string> reasons(const ExplainedHit& hit) {
     std::replace_if(
         marked.begin(), marked.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
     reasons.push_back(
-        std::string(kFields[static_cast<int>(first.field)]) + ": " + marked +
+        std::string(name_of(first.field)) + ": " + marked +
         (first.field == TextField::kCategory && hit.is_suggested ? " (suggested)" : ""));
   }
   if (hit.hit.meaning > 0)

@@ -7,27 +7,12 @@
 #include "app/report.h"
 #include "app/target.h"
 #include "base/utf8.h"
-#include "engine/categories.h"
+#include "engine/edit.h"
 #include "engine/words.h"
+#include "http/answers.h"
 
 namespace mimeme {
 namespace {
-
-Json to_json(const ImageText& text) {
-  Json::Array lines, paths;
-  for (const TextLine& line : text.lines) {
-    lines.push_back(Json::Object{{"text", line.text},
-                                 {"confidence", static_cast<double>(line.confidence)},
-                                 {"corners", to_json(line.corners)}});
-  }
-  for (const std::string& path : text.paths) paths.emplace_back(to_utf8(path));
-  return Json::Object{{"id", text.id},
-                      {"description", text.description},
-                      {"category", text.category},
-                      {"suggested_category", text.suggested_category},
-                      {"lines", std::move(lines)},
-                      {"paths", std::move(paths)}};
-}
 
 Result<ImageText> text_of(Library& library, ImageId id) {
   auto texts = TRY(library.catalog().texts({&id, 1}));
@@ -51,22 +36,6 @@ Result<ExitCode> print_text(const Context& context, Library& library, ImageId id
   return kExitDone;
 }
 
-// Blanks alone say nothing.
-std::string trimmed(const std::string& text) {
-  const auto* const kBlanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlanks);
-  return first == std::string::npos
-             ? ""
-             : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// Names, and suggests the name to what looks alike.
-Result<int64_t> name_category(Library& library, ImageId id, const std::string& name) {
-  TRY(library.catalog().set_category(id, name));
-  if (name.empty()) return 0;
-  return suggest_categories(library, {&id, 1});
-}
-
 // One line of a bulk file.
 Result<> apply(Library& library, const Json& json) {
   const Json& image = json["image"];
@@ -80,10 +49,8 @@ Result<> apply(Library& library, const Json& json) {
   for (const auto& [key, value] : *json.object())
     if (key != "image" && key != "description" && key != "category")
       return Error{ErrorCode::kCorrupt, "`" + key + "` is not known: image, description, category"};
-  if (!description.is_null())
-    TRY(library.catalog().describe(id, trimmed(TRY(json.get_string("description")))));
-  if (!category.is_null())
-    TRY(name_category(library, id, trimmed(TRY(json.get_string("category")))));
+  if (!description.is_null()) TRY(describe(library, id, TRY(json.get_string("description"))));
+  if (!category.is_null()) TRY(name_category(library, id, TRY(json.get_string("category"))));
   return {};
 }
 
@@ -132,7 +99,7 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
   }
   const ImageId id = TRY(find_image(*library, arguments.target));
   if (arguments.text) {
-    TRY(library->catalog().describe(id, trimmed(*arguments.text)));
+    TRY(describe(*library, id, *arguments.text));
     TRY(embed_texts(*library, before));
   }
   return print_text(context, *library, id);
@@ -143,7 +110,7 @@ Result<ExitCode> category(const Context& context, const CategoryArguments& argum
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const ImageId id = TRY(find_image(*library, arguments.target));
   const int64_t before = TRY(library->catalog().text_seq());
-  const int64_t suggested = TRY(name_category(*library, id, trimmed(arguments.name)));
+  const int64_t suggested = TRY(name_category(*library, id, arguments.name));
   TRY(embed_texts(*library, before));
   if (context.json) {
     print_json(Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});

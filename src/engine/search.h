@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/library.h"
+#include "media/scan.h"
 
 namespace mimeme {
 
@@ -33,6 +34,10 @@ Result<Query> query_by_id(Library& library, ImageId id);
 // The query for a file. One whose bytes the library knows is not decoded; else `encoder` embeds it.
 Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
                             const std::function<Result<const ImageEncoder*>()>& encoder);
+
+// The same for a file that was read, or sent.
+Result<Query> query_by_bytes(Library& library, const FileBytes& file, const DecodeLimits& limits,
+                             const std::function<Result<const ImageEncoder*>()>& encoder);
 
 // Nearest first. Empty in a library without vectors.
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,

@@ -1,0 +1,22 @@
+// What the user says of an image. Blanks at either end do not count. Afterwards embed_texts()
+// (engine/words.h) lets search follow. REQUIRES: the library is open for writing.
+#ifndef MIMEME_ENGINE_EDIT_H_
+#define MIMEME_ENGINE_EDIT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "engine/library.h"
+
+namespace mimeme {
+
+// An empty text takes the user's description back. kNotFound.
+Result<> describe(Library& library, ImageId id, const std::string& text);
+
+// Names the image's family, and suggests the name to what looks alike; returns to how many. An
+// empty name takes it away. kNotFound.
+Result<int64_t> name_category(Library& library, ImageId id, const std::string& name);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_EDIT_H_

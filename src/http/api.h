@@ -1,0 +1,47 @@
+// The HTTP API, /api/v1: requests → answers, without a socket. docs/api/openapi.yaml describes it.
+//
+// Threads: operator() may be called from any thread at the same time. It decodes, infers and reads
+// the disk, so it is not for a thread that serves sockets.
+// Errors are application/problem+json (RFC 9457), whose `code` does not change: "invalid_argument",
+// "not_found", "unsupported", "corrupt", "too_large", "busy", "unavailable", "conflict",
+// "cancelled", "io", "internal", "method_not_allowed".
+#ifndef MIMEME_HTTP_API_H_
+#define MIMEME_HTTP_API_H_
+
+#include <memory>
+
+#include "engine/library.h"
+#include "engine/word_search.h"
+#include "http/message.h"
+
+namespace mimeme {
+
+// The answer to a request that failed.
+HttpResponse problem(const Error& error);
+
+class Api {
+ public:
+  // Loads the models that queries need. One for pictures that does not load is no error yet: it is
+  // that of each query by a new picture. REQUIRES: the library is open for writing and outlives it.
+  static Result<std::unique_ptr<Api>> open(Library& library, const DecodeLimits& limits);
+
+  HttpResponse operator()(const HttpRequest& request) const;
+
+ private:
+  Api(Library& library, const DecodeLimits& limits, std::unique_ptr<WordSearch> by_words,
+      Result<std::unique_ptr<ImageEncoder>> encoder)
+      : library_(library),
+        limits_(limits),
+        by_words_(std::move(by_words)),
+        encoder_(std::move(encoder)) {}
+
+  // Constant after construction.
+  Library& library_;
+  const DecodeLimits limits_;
+  const std::unique_ptr<WordSearch> by_words_;
+  const Result<std::unique_ptr<ImageEncoder>> encoder_;
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_HTTP_API_H_

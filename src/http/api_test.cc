@@ -1,0 +1,197 @@
+#include "http/api.h"
+
+#include "base/json.h"
+#include "engine/ingest.h"
+#include "engine/test_library.h"
+#include "engine/words.h"
+
+namespace mimeme {
+namespace {
+
+// The handlers on a real library: real catalog, real indexes, real files.
+class ApiTest : public LibraryTest {
+ protected:
+  void SetUp() override {
+    LibraryTest::SetUp();
+    add_word_models();
+    for (int i = 1; i <= 3; ++i) files_.push_back(add_picture(i));
+    reads_ = [](std::span<const uint8_t>) -> Result<std::vector<TextLine>> {
+      return std::vector<TextLine>{{.text = "not today", .confidence = 0.99F}};
+    };
+    auto library = open();
+    ASSERT_TRUE(library) << library.error().message;
+    library_ = *std::move(library);
+    ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
+    ASSERT_TRUE(learn_words(*library_, {}, {}));
+    auto api = Api::open(*library_, {});
+    ASSERT_TRUE(api) << api.error().message;
+    api_ = *std::move(api);
+  }
+
+  HttpResponse call(const std::string& method, const std::string& target,
+                    const std::string& body = "") {
+    return (*api_)({.method = method, .target = target, .body = body});
+  }
+  Json get(const std::string& target) {
+    const HttpResponse response = call("GET", target);
+    EXPECT_EQ(response.status, 200) << target << ": " << response.body;
+    return parsed(response);
+  }
+  static Json parsed(const HttpResponse& response) {
+    const auto json = Json::parse(response.body);
+    EXPECT_TRUE(json) << response.body;
+    return json ? *json : Json();
+  }
+  static std::vector<int64_t> ids(const Json& list) {
+    std::vector<int64_t> found;
+    for (const Json& item : *list.array()) found.push_back(*item["id"].integer());
+    return found;
+  }
+  static std::string bytes_of(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::vector<std::string> files_;
+  std::unique_ptr<Library> library_;
+  std::unique_ptr<Api> api_;
+};
+
+using Ids = std::vector<int64_t>;
+
+TEST_F(ApiTest, ImagesArePaged) {
+  const Json first = get("/api/v1/images?limit=2"), rest = get("/api/v1/images?limit=2&after=2");
+  EXPECT_EQ(ids(first["images"]), (Ids{1, 2}));
+  EXPECT_EQ(*first["next"].integer(), 2);
+  EXPECT_EQ(ids(rest["images"]), (Ids{3}));
+  EXPECT_TRUE(rest["next"].is_null());
+}
+
+TEST_F(ApiTest, AnImageTellsWhatIsKnownOfIt) {
+  const Json image = get("/api/v1/images/1");
+  EXPECT_EQ(*image["format"].string(), "tiff");
+  EXPECT_EQ(*image["width"].integer(), kFakeSide);
+  EXPECT_EQ(image["paths"].array()->size(), 1U);
+  EXPECT_EQ(*(*image["lines"].array())[0]["text"].string(), "not today");
+}
+
+TEST_F(ApiTest, TheOriginalIsSentWithItsHashAndNotAgain) {
+  const std::string path = *(*get("/api/v1/images/2")["paths"].array())[0].string();
+  const HttpResponse sent = call("GET", "/api/v1/images/2/original");
+  EXPECT_EQ(sent.status, 200);
+  EXPECT_EQ(sent.content_type, "image/tiff");
+  EXPECT_EQ(sent.body, bytes_of(path));
+  ASSERT_EQ(sent.headers.front().first, "ETag");
+  const HttpResponse again = (*api_)({.target = "/api/v1/images/2/original",
+                                      .headers = {{"If-None-Match", sent.headers.front().second}}});
+  EXPECT_EQ(again.status, 304);
+  EXPECT_EQ(again.body, "");
+}
+
+TEST_F(ApiTest, AFileThatHasChangedSinceIsNotSent) {
+  const std::string path = *(*get("/api/v1/images/2")["paths"].array())[0].string();
+  std::ofstream(path) << "the user's letters";
+  EXPECT_EQ(call("GET", "/api/v1/images/2/original").status, 404);
+}
+
+TEST_F(ApiTest, SimilarByIdLeavesTheImageOut) {
+  const Json found = get("/api/v1/images/1/similar");
+  EXPECT_EQ(found["hits"].array()->size(), 2U);
+  for (const int64_t id : ids(found["hits"])) EXPECT_NE(id, 1);
+  EXPECT_EQ(get("/api/v1/images/1/similar?limit=1")["hits"].array()->size(), 1U);
+}
+
+TEST_F(ApiTest, SimilarByAPictureThatIsKnownAndOneThatIsNew) {
+  const HttpResponse known = call("POST", "/api/v1/similar?limit=1", bytes_of(files_[1]));
+  ASSERT_EQ(known.status, 200) << known.body;
+  const Json hit = (*parsed(known)["hits"].array())[0];
+  EXPECT_EQ(*(*hit["paths"].array())[0].string(), files_[1]);
+  EXPECT_NEAR(*hit["similarity"].real(), 1, 1e-3);
+
+  const std::string added = add_picture(9);
+  const HttpResponse fresh = call("POST", "/api/v1/similar", bytes_of(added));
+  EXPECT_EQ(fresh.status, 200) << fresh.body;
+  EXPECT_EQ(parsed(fresh)["hits"].array()->size(), 3U);
+  EXPECT_EQ(*get("/api/v1/status")["images"].integer(), 3);  // nothing was stored
+}
+
+TEST_F(ApiTest, WordsFindWithTheReason) {
+  const Json found = get("/api/v1/search?q=not+today");
+  ASSERT_EQ(found["hits"].array()->size(), 3U);
+  const Json& match = (*(*found["hits"].array())[0]["why"]["matches"].array())[0];
+  EXPECT_EQ(*match["field"].string(), "says");
+  EXPECT_EQ(*match["match"].string(), "not");
+}
+
+TEST_F(ApiTest, AnEditIsKeptAndFoundAtOnce) {
+  const HttpResponse edited =
+      call("PATCH", "/api/v1/images/3", R"({"description": " a walrus ", "category": "animals"})");
+  ASSERT_EQ(edited.status, 200) << edited.body;
+  EXPECT_EQ(*parsed(edited)["description"].string(), "a walrus");
+  EXPECT_EQ(*parsed(edited)["category"].string(), "animals");
+  EXPECT_EQ(ids(get("/api/v1/search?q=walrus")["hits"]).front(), 3);
+
+  EXPECT_EQ(call("PATCH", "/api/v1/images/3", R"({"category": null})").status, 200);
+  EXPECT_EQ(*get("/api/v1/images/3")["category"].string(), "");
+}
+
+TEST_F(ApiTest, AnEditThatIsWrongInOnePartChangesNothing) {
+  for (const char* body : {"", "{}", "[]", "{", R"({"description": "x", "path": "/"})",
+                           R"({"category": 7})", R"({"description": "x", "category": []})"}) {
+    const HttpResponse refused = call("PATCH", "/api/v1/images/3", body);
+    EXPECT_EQ(refused.status, 400) << body;
+    EXPECT_EQ(refused.content_type, "application/problem+json");
+  }
+  EXPECT_NE(*get("/api/v1/images/3")["description"].string(), "x");
+}
+
+TEST_F(ApiTest, AForgottenImageIsGoneAndItsFileStays) {
+  const std::string path = *(*get("/api/v1/images/1")["paths"].array())[0].string();
+  EXPECT_EQ(call("DELETE", "/api/v1/images/1").status, 204);
+  EXPECT_EQ(call("GET", "/api/v1/images/1").status, 404);
+  EXPECT_EQ(call("DELETE", "/api/v1/images/1").status, 404);
+  EXPECT_EQ(get("/api/v1/images/2/similar")["hits"].array()->size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(ApiTest, ErrorsAreProblemsWithAStableCode) {
+  const struct {
+    const char *method, *target;
+    std::string body;
+    int status;
+    const char* code;
+  } cases[] = {
+      {"GET", "/", "", 404, "not_found"},
+      {"GET", "/api/v1/nothing", "", 404, "not_found"},
+      {"GET", "/api/v1/images/x", "", 404, "not_found"},
+      {"GET", "/api/v1/images/-1", "", 404, "not_found"},
+      {"GET", "/api/v1/images/99999999999999999999", "", 404, "not_found"},
+      {"GET", "/api/v1/images/77", "", 404, "not_found"},
+      {"GET", "/api/v1/images/77/similar", "", 404, "not_found"},
+      {"GET", "/api/v1/images/1/nothing", "", 404, "not_found"},
+      {"GET", "/api/v1/images?limit=0", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/images?limit=1001", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?q=%", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?q=a&min=2", "", 400, "invalid_argument"},
+      {"PATCH", "/api/v1/images/77", R"({"category": "x"})", 404, "not_found"},
+      {"PUT", "/api/v1/images/1", "", 405, "method_not_allowed"},
+      {"POST", "/api/v1/search?q=a", "", 405, "method_not_allowed"},
+      {"GET", "/api/v1/similar", "", 405, "method_not_allowed"},
+      {"POST", "/api/v1/similar", "", 415, "unsupported"},
+      {"POST", "/api/v1/similar", "these are words", 415, "unsupported"},
+      {"POST", "/api/v1/similar", bytes_of(files_[0]).substr(0, 150), 422, "corrupt"},
+  };
+  for (const auto& c : cases) {
+    const HttpResponse response = call(c.method, c.target, c.body);
+    EXPECT_EQ(response.status, c.status) << c.method << ' ' << c.target << ' ' << response.body;
+    EXPECT_EQ(response.content_type, "application/problem+json") << c.target;
+    const Json json = parsed(response);
+    ASSERT_NE(json["code"].string(), nullptr) << c.target;
+    EXPECT_EQ(*json["code"].string(), c.code) << c.target;
+    EXPECT_EQ(*json["status"].integer(), c.status) << c.target;
+  }
+}
+
+}  // namespace
+}  // namespace mimeme

@@ -1,0 +1,31 @@
+// A request and its answer, as the handlers see them: plain data, no socket (RFC 9110).
+#ifndef MIMEME_HTTP_MESSAGE_H_
+#define MIMEME_HTTP_MESSAGE_H_
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mimeme {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string target;  // path and query as they came: "/api/v1/search?q=%22a%20b%22"
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // besides Content-Type and -Length
+  std::string body;
+};
+
+// Called on several threads at once. Does not throw but for our own bugs (a 500).
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+}  // namespace mimeme
+
+#endif  // MIMEME_HTTP_MESSAGE_H_
