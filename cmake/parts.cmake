@@ -14,6 +14,15 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)
 add_library(LAPACKE::LAPACKE ALIAS PkgConfig::LAPACKE_PC)
+# RESTinio with standalone Asio: headers, and http_parser's library.
+find_path(RESTINIO_INCLUDE restinio/all.hpp REQUIRED)
+find_path(ASIO_INCLUDE asio.hpp REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+add_library(restinio::header_only INTERFACE IMPORTED GLOBAL)
+target_include_directories(restinio::header_only INTERFACE ${RESTINIO_INCLUDE} ${ASIO_INCLUDE})
+target_compile_definitions(restinio::header_only INTERFACE
+  ASIO_STANDALONE ASIO_HAS_STD_CHRONO ASIO_DISABLE_STD_STRING_VIEW)
+target_link_libraries(restinio::header_only INTERFACE ${HTTP_PARSER_LIBRARY} fmt::fmt Threads::Threads)
 # Its headers alone: the library that Debian builds of them throws.
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
 add_library(tomlplusplus::header_only INTERFACE IMPORTED GLOBAL)

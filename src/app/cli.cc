@@ -197,6 +197,17 @@ class CommandLine {
         ->check(share());
     sub->footer(kQueryHelp);
 
+    sub = command(app_, "serve", "Answer the HTTP API on this machine",
+                  [this](const Context& c) { return serve(c, serve_); });
+    sub->add_option("--port", serve_.port, "Where to listen, on 127.0.0.1; 0: any that is free")
+        ->type_name("N")
+        ->capture_default_str()
+        ->transform(whole_number(0, 65535));
+    add_limits(sub, serve_.limits);
+    sub->footer(
+        "The library belongs to the server as long as it runs: other commands say so and end.\n"
+        "Ctrl-C answers what is in flight, then ends.");
+
     sub = command(app_, "remove", "Forget pictures; the files stay",
                   [this](const Context& c) { return remove(c, remove_); });
     sub->add_option("TARGET", remove_.targets, "Files, folders or image ids")->required();
@@ -313,6 +324,7 @@ class CommandLine {
   AddArguments add_;
   SimilarArguments similar_;
   SearchArguments search_;
+  ServeArguments serve_;
   RemoveArguments remove_;
   StatusArguments status_;
   CheckArguments check_;

@@ -57,6 +57,13 @@ struct SearchArguments {
 };
 Result<ExitCode> search(const Context& context, const SearchArguments& arguments);
 
+struct ServeArguments {
+  int port = 8080;  // 0: any that is free
+  DecodeLimits limits;
+};
+// Until Ctrl-C or SIGTERM; what is in flight then is answered.
+Result<ExitCode> serve(const Context& context, const ServeArguments& arguments);
+
 struct RemoveArguments {
   std::vector<std::string> targets;  // files, folders, image ids
 };

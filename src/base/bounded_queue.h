@@ -28,6 +28,15 @@ class BoundedQueue {
     return true;
   }
 
+  // False, and the item is dropped, if there is no room or the queue is closed.
+  bool try_push(T item) {
+    Lock lock(mu_);
+    if (closed_ || items_.size() >= capacity_) return false;
+    items_.push_back(std::move(item));
+    filled_.notify_one();
+    return true;
+  }
+
   // Waits for one item, then takes what is there up to `max`. Empty once the queue is closed and
   // drained.
   std::vector<T> pop_some(size_t max) {

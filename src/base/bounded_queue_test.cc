@@ -52,5 +52,17 @@ TEST(BoundedQueue, CloseWakesAProducerThatWaitsForRoom) {
   queue.close();
 }
 
+TEST(BoundedQueueTest, TryPushNeverWaits) {
+  BoundedQueue<int> queue(1);
+  EXPECT_TRUE(queue.try_push(1));
+  EXPECT_FALSE(queue.try_push(2));
+  EXPECT_EQ(queue.pop(), 1);
+  EXPECT_TRUE(queue.try_push(3));
+  queue.close();
+  EXPECT_FALSE(queue.try_push(4));
+  EXPECT_EQ(queue.pop(), 3);
+  EXPECT_EQ(queue.pop(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace mimeme

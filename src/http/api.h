@@ -1,4 +1,13 @@
-// The HTTP API, /api/v1: requests → answers, without a socket. docs/api/openapi.yaml describes it.
+// The HTTP API: requests → answers, without a socket.
+//
+//     GET    /api/v1/status               what the library holds
+//     GET    /api/v1/images               by number: ?after=&limit=; `next` is the next page's
+//     after GET    /api/v1/images/7             all that is known of it PATCH  /api/v1/images/7
+//     {"description"?, "category"?}; null takes it away DELETE /api/v1/images/7             forgets
+//     it; the file stays GET    /api/v1/images/7/original    its bytes, cacheable for ever GET
+//     /api/v1/images/7/similar     ?limit=&min= POST   /api/v1/similar              the body is a
+//     picture; nothing is stored GET    /api/v1/search               ?q=&limit=&min=; q as
+//     core/query.h has it GET    /healthz, /readyz            it answers; it answers searches
 //
 // Threads: operator() may be called from any thread at the same time. It decodes, infers and reads
 // the disk, so it is not for a thread that serves sockets.

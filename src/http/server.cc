@@ -1,0 +1,167 @@
+#include "http/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <restinio/all.hpp>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/bounded_queue.h"
+#include "base/log.h"
+#include "http/api.h"
+
+namespace mimeme {
+namespace {
+
+struct Traits : restinio::default_traits_t {
+  static constexpr bool use_connection_count_limiter = true;
+};
+
+HttpRequest to_request(const restinio::request_t& from) {
+  HttpRequest request{.method = from.header().method().c_str(),
+                      .target = std::string(from.header().request_target()),
+                      .body = from.body()};
+  from.header().for_each_field([&](const restinio::http_header_field_t& field) {
+    request.headers.emplace_back(std::string(field.name()), std::string(field.value()));
+  });
+  return request;
+}
+
+const char* reason(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    default:
+      return status < 500 ? "Refused" : "Failed";
+  }
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(const ServerOptions& options, HttpHandler called)
+      : handler(std::move(called)), waiting(options.queue), timeout(options.idle_timeout_s) {}
+
+  void serve() {
+    while (auto request = waiting.pop()) {
+      HttpResponse response;
+      try {
+        response = handler(to_request(**request));
+      } catch (const std::exception& e) {
+        log(LogLevel::kWarning, std::string("a request ended with an exception: ") + e.what());
+        response = problem(Error{ErrorCode::kInternal, "an error of ours; the log says which"});
+      }
+      send(**request, std::move(response));
+    }
+  }
+
+  void send(restinio::request_t& request, HttpResponse response) {
+    auto out = request.create_response(
+        {restinio::http_status_code_t{static_cast<uint16_t>(response.status)},
+         reason(response.status)});
+    if (!response.content_type.empty())
+      out.append_header(restinio::http_field::content_type, response.content_type);
+    for (auto& [name, value] : response.headers) out.append_header(name, value);
+    if (stopping) out.connection_close();
+    if (std::string_view(request.header().method().c_str()) != "HEAD")
+      out.set_body(std::move(response.body));
+    // Called on RESTinio's thread, when it is written or the connection has gone.
+    out.done([this](const auto&) {
+      const std::lock_guard lock(mu);
+      if (--unanswered == 0) all_answered.notify_all();
+    });
+  }
+
+  restinio::request_handling_status_t accept(const restinio::request_handle_t& request) {
+    {
+      const std::lock_guard lock(mu);
+      ++unanswered;
+    }
+    if (stopping || !waiting.try_push(restinio::request_handle_t(request)))
+      send(*request, problem(Error{ErrorCode::kBusy, "too many requests wait: try again"}));
+    return restinio::request_accepted();
+  }
+
+  const HttpHandler handler;
+  BoundedQueue<restinio::request_handle_t> waiting;
+  const std::chrono::seconds timeout;
+  std::atomic<bool> stopping = false;
+  std::atomic<uint16_t> port = 0;
+  std::mutex mu;  // RESTinio's callbacks take it for a moment
+  std::condition_variable all_answered;
+  int64_t unanswered = 0;  // guarded by mu
+  std::vector<std::jthread> workers;
+  restinio::running_server_handle_t<Traits> running;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { stop(); }
+uint16_t Server::port() const { return impl_->port; }
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, HttpHandler handler) {
+  auto impl = std::make_unique<Impl>(options, std::move(handler));
+  Impl& server = *impl;
+  const std::string name = options.address + ":" + std::to_string(options.port);
+  try {
+    const auto address = restinio::asio_ns::ip::make_address(options.address);
+    auto settings =
+        restinio::server_settings_t<Traits>{}
+            .address(address)
+            .port(options.port)
+            .acceptor_post_bind_hook([&](restinio::asio_ns::ip::tcp::acceptor& acceptor) {
+              server.port = acceptor.local_endpoint().port();
+            })
+            .request_handler(
+                [&](const restinio::request_handle_t& request) { return server.accept(request); })
+            .max_parallel_connections(options.max_connections)
+            .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
+                                          .max_url_size(16'384)
+                                          .max_field_name_size(256)
+                                          .max_field_value_size(16'384)
+                                          .max_field_count(100)
+                                          .max_body_size(options.max_body))
+            .read_next_http_message_timelimit(server.timeout)
+            .write_http_response_timelimit(server.timeout)
+            .handle_request_timeout(std::chrono::minutes(5))  // a queue full of large pictures
+            .concurrent_accepts_count(8);
+    server.running =
+        restinio::run_async<Traits>(restinio::own_io_context(), std::move(settings), 1);
+  } catch (const restinio::asio_ns::system_error& e) {
+    if (e.code() == restinio::asio_ns::error::address_in_use)
+      return Error{ErrorCode::kBusy, name + " is in use: another --port may be free"};
+    return Error{e.code() == restinio::asio_ns::error::invalid_argument
+                     ? ErrorCode::kInvalidArgument
+                     : ErrorCode::kIo,
+                 name + ": " + e.code().message()};
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kIo, name + ": " + e.what()};
+  }
+  const int workers = options.workers > 0
+                          ? options.workers
+                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  for (int i = 0; i < workers; ++i) server.workers.emplace_back([&server] { server.serve(); });
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+void Server::stop() {
+  if (impl_->stopping.exchange(true)) return;
+  impl_->waiting.close();  // workers take what is in it, then end
+  impl_->workers.clear();  // joins
+  {
+    std::unique_lock lock(impl_->mu);
+    impl_->all_answered.wait_for(lock, impl_->timeout, [&] { return impl_->unanswered == 0; });
+  }
+  impl_->running->stop();
+  impl_->running->wait();
+}
+
+}  // namespace mimeme

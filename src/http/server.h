@@ -1,0 +1,51 @@
+// Sockets: HTTP/1.1 on RESTinio, in front of a handler.
+//
+// Threads: one of RESTinio's reads requests and writes answers, and does nothing else; the handler
+// runs on workers. Requests wait for a worker in a bounded queue; when it is full, an answer of 503
+// with Retry-After goes out at once. So the memory that waiting requests take is bounded by queue ×
+// max_body.
+#ifndef MIMEME_HTTP_SERVER_H_
+#define MIMEME_HTTP_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "http/message.h"
+
+namespace mimeme {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  uint16_t port = 8080;  // 0: any that is free
+  int workers = 0;       // 0: one for each core
+  size_t queue = 256;    // requests that wait
+  size_t max_body = 256 << 20;
+  size_t max_connections = 12'000;
+  int idle_timeout_s = 30;  // for a whole request to come, or an answer to be taken
+};
+
+class Server {
+ public:
+  // Answers from now on. kBusy: the port is in use. kInvalidArgument: not an address of this
+  // machine. kIo.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, HttpHandler handler);
+  ~Server();  // stop()
+
+  uint16_t port() const;
+
+  // Answers what has come in, with 503 what comes in meanwhile, and hangs up. Returns when all is
+  // written, or after idle_timeout_s. Call it from no handler, and from one thread at a time.
+  void stop();
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mimeme
+
+#endif  // MIMEME_HTTP_SERVER_H_
