@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <restinio/all.hpp>
 #include <thread>
@@ -100,7 +101,12 @@ struct Server::Impl {
   std::condition_variable all_answered;
   int64_t unanswered = 0;  // guarded by mu
   std::vector<std::jthread> workers;
-  restinio::running_server_handle_t<Traits> running;
+  // Opened by the thread that starts it, and run by one of our own: RESTinio's pool of threads has
+  // a data race when opening fails. Freeing them closes the connections.
+  std::unique_ptr<restinio::asio_ns::io_context> io =
+      std::make_unique<restinio::asio_ns::io_context>();
+  std::unique_ptr<restinio::http_server_t<Traits>> server;
+  std::jthread io_thread;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -133,8 +139,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
             .write_http_response_timelimit(server.timeout)
             .handle_request_timeout(std::chrono::minutes(5))  // a queue full of large pictures
             .concurrent_accepts_count(8);
-    server.running =
-        restinio::run_async<Traits>(restinio::own_io_context(), std::move(settings), 1);
+    server.server = std::make_unique<restinio::http_server_t<Traits>>(
+        restinio::external_io_context(*server.io), std::move(settings));
+    server.server->open_sync();
+    server.io_thread = std::jthread([&server] { server.io->run(); });
   } catch (const restinio::asio_ns::system_error& e) {
     if (e.code() == restinio::asio_ns::error::address_in_use)
       return Error{ErrorCode::kBusy, name + " is in use: another --port may be free"};
@@ -160,8 +168,13 @@ void Server::stop() {
     std::unique_lock lock(impl_->mu);
     impl_->all_answered.wait_for(lock, impl_->timeout, [&] { return impl_->unanswered == 0; });
   }
-  impl_->running->stop();
-  impl_->running->wait();
+  restinio::asio_ns::post(*impl_->io, [this] {
+    impl_->server->close_sync();
+    impl_->io->stop();
+  });
+  impl_->io_thread.join();
+  impl_->server.reset();
+  impl_->io.reset();
 }
 
 }  // namespace mimeme

@@ -191,6 +191,16 @@ TEST(ServerTest, StopAnswersWhatIsInFlight) {
   server->stop();  // once more does nothing
 }
 
+TEST(ServerTest, StopHangsUpOnConnectionsThatAreKept) {
+  const auto server = start({}, echo);
+  Client client(server->port()), silent(server->port());
+  client.get("/");
+  EXPECT_TRUE(client.receive().starts_with("HTTP/1.1 200"));
+  server->stop();
+  EXPECT_TRUE(client.hung_up());
+  EXPECT_TRUE(silent.hung_up());
+}
+
 TEST(ServerTest, APortThatIsTakenIsNamed) {
   const auto server = start({}, echo);
   const auto second = Server::start({.port = server->port()}, echo);
