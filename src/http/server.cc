@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -45,6 +47,26 @@ const char* reason(int status) {
       return status < 500 ? "Refused" : "Failed";
   }
 }
+
+// As many connections as the limit of open files leaves room for, once that is raised as far as it
+// goes: after an accept() that failed for want of a descriptor, RESTinio accepts no more.
+size_t within_file_limit(size_t connections) {
+  constexpr rlim_t kOthers = 64;  // catalog, indexes, what handlers read
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
+  if (limit.rlim_cur < connections + kOthers) {
+    const rlimit raised{std::min<rlim_t>(limit.rlim_max, connections + kOthers), limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  const rlim_t room = limit.rlim_cur > 2 * kOthers ? limit.rlim_cur - kOthers : limit.rlim_cur / 2;
+  return std::min<size_t>(connections, room);
+}
+
+// Lets what waits in it, connections too, be freed before the rest: shutdown() is for derived
+// classes only.
+struct IoContext : restinio::asio_ns::io_context {
+  void free_handlers() { shutdown(); }
+};
 
 }  // namespace
 
@@ -103,8 +125,7 @@ struct Server::Impl {
   std::vector<std::jthread> workers;
   // Opened by the thread that starts it, and run by one of our own: RESTinio's pool of threads has
   // a data race when opening fails. Freeing them closes the connections.
-  std::unique_ptr<restinio::asio_ns::io_context> io =
-      std::make_unique<restinio::asio_ns::io_context>();
+  std::unique_ptr<IoContext> io = std::make_unique<IoContext>();
   std::unique_ptr<restinio::http_server_t<Traits>> server;
   std::jthread io_thread;
 };
@@ -128,7 +149,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
             })
             .request_handler(
                 [&](const restinio::request_handle_t& request) { return server.accept(request); })
-            .max_parallel_connections(options.max_connections)
+            .max_parallel_connections(within_file_limit(options.max_connections))
             .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
                                           .max_url_size(16'384)
                                           .max_field_name_size(256)
@@ -173,6 +194,7 @@ void Server::stop() {
     impl_->io->stop();
   });
   impl_->io_thread.join();
+  impl_->io->free_handlers();  // connections count themselves out in the server when they go
   impl_->server.reset();
   impl_->io.reset();
 }

@@ -23,6 +23,8 @@ struct ServerOptions {
   int workers = 0;       // 0: one for each core
   size_t queue = 256;    // requests that wait
   size_t max_body = 256 << 20;
+  // Fewer if the limit of open files has no room for them; start() raises that for the process as
+  // far as it may. More connections wait until others go.
   size_t max_connections = 12'000;
   int idle_timeout_s = 30;  // for a whole request to come, or an answer to be taken
 };

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -171,6 +172,19 @@ TEST(ServerTest, ASlowRequestIsHungUpOn) {
   Client client(server->port());
   client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfive.");
   EXPECT_TRUE(client.hung_up());
+}
+
+TEST(ServerTest, ConnectionsOverTheLimitWaitUntilOthersGo) {
+  const auto server = start({.max_connections = 2}, echo);
+  auto first = std::make_unique<Client>(server->port());
+  Client second(server->port()), third(server->port());
+  for (Client* client : {first.get(), &second}) {
+    client->get("/");
+    EXPECT_TRUE(client->receive().starts_with("HTTP/1.1 200"));
+  }
+  third.get("/");
+  first.reset();
+  EXPECT_TRUE(third.receive().starts_with("HTTP/1.1 200"));
 }
 
 TEST(ServerTest, StopAnswersWhatIsInFlight) {

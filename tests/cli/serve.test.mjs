@@ -22,7 +22,11 @@ before(async () => {
 
 // Starts the server; `end` sends SIGTERM and resolves to its exit status.
 async function serve(...args) {
-  const child = spawn(program, ['serve', '--port', '0', '--json', ...args], { env: environment(library), stdio: ['ignore', 'pipe', 'inherit'] });
+  return started(program, ['serve', '--port', '0', '--json', ...args]);
+}
+
+async function started(command, args) {
+  const child = spawn(command, args, { env: environment(library), stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line'),
     once(child, 'close').then(([code]) => assert.fail(`the server ended with ${code}`)),
@@ -111,6 +115,22 @@ test('a port that is taken, and a body over the limit', async () => {
     // The server may answer 413 or hang up before all is sent.
     const large = await server.call('POST', '/api/v1/similar', Buffer.alloc(4_000_000)).catch(error => ({ status: error.name }));
     assert.ok([413, 400, 'TypeError'].includes(large.status), `status ${large.status}`);
+    assert.equal((await server.call('GET', '/healthz')).status, 200);
+  } finally {
+    assert.equal(await server.end(), 0);
+  }
+});
+
+test('more connections than the system has descriptors for wait, and go on', async () => {
+  const server = await started('bash', ['-c', `ulimit -n 140; exec "${program}" serve --port 0 --json`]);
+  try {
+    const { port } = new URL(server.address);
+    const sockets = Array.from({ length: 300 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(sockets.map(socket => once(socket, 'connect')));
+    // An answer on one that was accepted: so the server has seen them.
+    sockets[0].write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.match(String((await once(sockets[0], 'data'))[0]), /^HTTP\/1.1 200/);
+    for (const socket of sockets) socket.destroy();
     assert.equal((await server.call('GET', '/healthz')).status, 200);
   } finally {
     assert.equal(await server.end(), 0);
