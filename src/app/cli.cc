@@ -14,6 +14,7 @@
 #include "app/report.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -64,10 +65,8 @@ CLI::Validator whole_number(T least, T most = std::numeric_limits<T>::max()) {
 
 CLI::Validator share() {
   return {[](const std::string& text) -> std::string {
-            double n = 0;
-            const char* const end = text.data() + text.size();
-            const auto [stop, error] = std::from_chars(text.data(), end, n);
-            if (error == std::errc() && stop == end && n >= 0 && n <= 1) return "";
+            const auto n = parse_number<double>(text);
+            if (n && *n >= 0 && *n <= 1) return "";
             return text + " is not a number from 0 to 1";
           },
           ""};

@@ -100,9 +100,7 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
   }
   const auto hits = TRY(with_images(*library, TRY(nearest(*library, query, options))));
   if (context.json) {
-    Json::Array list;
-    for (const SimilarHit& hit : hits) list.push_back(to_json(hit));
-    print_json(Json::Object{{"query", to_utf8(arguments.query)}, {"hits", std::move(list)}});
+    print_json(Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
   } else if (hits.empty() && !library->searchable()) {
     fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
   } else if (hits.empty()) {
@@ -179,8 +177,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
       static_cast<int64_t>(fs::file_size(fs::path(context.library) / "catalog.duckdb", ignored));
 
   if (context.json) {
-    Json::Array folders, failures;
-    for (const std::string& root : roots) folders.emplace_back(to_utf8(root));
+    Json::Array failures;
     for (const FailedFile& file : failed)
       failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
     Json::Object object{{"library", to_utf8(context.library)},
@@ -189,7 +186,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                         {"failed_files", counts.failed_files},
                         {"bytes", counts.bytes},
                         {"catalog_bytes", catalog_bytes},
-                        {"folders", std::move(folders)},
+                        {"folders", paths_to_json(roots)},
                         {"model", active ? Json(active->name) : Json()},
                         {"embedded", counts.embedded},
                         {"searchable", searchable ? searchable->index->size() : 0},

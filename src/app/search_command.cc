@@ -72,9 +72,7 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
                   took.picture_encode_ms, took.picture_ms, took.fuse_ms, took.total_ms));
   const auto hits = TRY(by_words->explain(found));
   if (context.json) {
-    Json::Array list;
-    for (const ExplainedHit& hit : hits) list.push_back(to_json(hit));
-    print_json(Json::Object{{"query", to_utf8(text)}, {"hits", std::move(list)}});
+    print_json(Json::Object{{"query", to_utf8(text)}, {"hits", to_json(hits)}});
   } else if (hits.empty()) {
     fmt::print("nothing relevant: no image in the library says, shows or is called that\n");
     const int64_t images = TRY(library->catalog().counts()).images;

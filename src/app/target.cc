@@ -1,16 +1,13 @@
 #include "app/target.h"
 
-#include <charconv>
+#include "base/number.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
 
 std::optional<ImageId> as_image_id(const std::string& text) {
-  ImageId id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() || fs::exists(text))
-    return std::nullopt;
-  return id;
+  const auto id = parse_number<ImageId>(text);
+  return id && !fs::exists(text) ? id : std::nullopt;
 }
 
 std::array<fs::path, 2> catalog_paths(const std::string& file) {

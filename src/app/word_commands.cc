@@ -151,10 +151,8 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
 
   const auto waiting = TRY(catalog.texts(TRY(catalog.images_with_suggestion())));
   if (context.json) {
-    Json::Array list;
-    for (const ImageText& text : waiting) list.push_back(to_json(text));
     print_json(Json::Object{
-        {"accepted", accepted}, {"refused", refused}, {"suggestions", std::move(list)}});
+        {"accepted", accepted}, {"refused", refused}, {"suggestions", to_json(waiting)}});
     return missed > 0 ? kExitPartly : kExitDone;
   }
   if (writes && !context.quiet) fmt::print("{} accepted, {} refused\n", accepted, refused);

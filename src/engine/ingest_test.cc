@@ -107,9 +107,7 @@ TEST_F(IngestTest, OneBadPictureFailsAloneWhateverTheBatch) {
   for (const int batch : {1, 4}) {
     for (int i = 0; i < 12; ++i) add_picture(i + 100 * batch);
     const std::string bad = add_picture(13 + 100 * batch, "bad.tiff");
-    std::ifstream in(bad, std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    const std::string pixels = bytes.substr(134);
+    const std::string pixels = bytes_of(bad).substr(134);
     fails_ = [pixels](std::span<const uint8_t> rgb) {
       const std::string_view all(reinterpret_cast<const char*>(rgb.data()), rgb.size());
       return all.find(pixels) != std::string_view::npos;

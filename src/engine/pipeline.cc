@@ -1,6 +1,5 @@
 #include "engine/pipeline.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -8,6 +7,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/mutex.h"
+#include "base/thread_count.h"
 #include "core/half.h"
 #include "engine/library.h"
 #include "media/scan.h"
@@ -31,8 +31,8 @@ class Pipeline {
         encoder_(encoder),
         options_(options),
         target_(decode_target(encoder.manifest())),
-        decode_threads_(threads(options.decode_threads)),
-        encode_threads_(threads(options.encode_threads)),
+        decode_threads_(thread_count(options.decode_threads)),
+        encode_threads_(thread_count(options.encode_threads)),
         batch_(static_cast<size_t>(options.encode_batch)),
         work_(kWorkPage),
         decoded_(static_cast<size_t>(encode_threads_) * batch_ * 2),
@@ -70,11 +70,6 @@ class Pipeline {
   }
 
  private:
-  static int threads(int wanted) {
-    return wanted > 0 ? wanted
-                      : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  }
-
   bool stopped() const { return abandoned_ || options_.stop.stop_requested(); }
 
   // Ends the run with an error; the first one counts.

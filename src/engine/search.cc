@@ -18,17 +18,18 @@ Result<Query> query_by_id(Library& library, ImageId id) {
 Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
                             const std::function<Result<const ImageEncoder*>()>& encoder) {
   const FileBytes file = TRY(read_file(path, limits.max_bytes), path);
-  return TRY(query_by_bytes(library, file, limits, encoder), path);
+  return TRY(query_by_bytes(library, file.bytes, file.sha256, limits, encoder), path);
 }
 
-Result<Query> query_by_bytes(Library& library, const FileBytes& file, const DecodeLimits& limits,
+Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, const Sha256& sha256,
+                             const DecodeLimits& limits,
                              const std::function<Result<const ImageEncoder*>()>& encoder) {
   const auto model = TRY(library.catalog().active_model());
   if (model) {
-    const auto known = TRY(library.catalog().find_embedded(file.sha256, model->id));
+    const auto known = TRY(library.catalog().find_embedded(sha256, model->id));
     if (known && TRY(library.catalog().vector(*known))) return query_by_id(library, *known);
   }
-  const Decoded decoded = TRY(decode(file.bytes, decode_target(TRY(library.model())), limits));
+  const Decoded decoded = TRY(decode(bytes, decode_target(TRY(library.model())), limits));
   const auto searchable = library.searchable();
   if (!searchable) return Query{};
   return Query{.vector = searchable->project(TRY(TRY(encoder())->encode(decoded.rgb)))};

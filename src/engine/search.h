@@ -2,11 +2,11 @@
 #ifndef MIMEME_ENGINE_SEARCH_H_
 #define MIMEME_ENGINE_SEARCH_H_
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/library.h"
-#include "media/scan.h"
 
 namespace mimeme {
 
@@ -35,8 +35,9 @@ Result<Query> query_by_id(Library& library, ImageId id);
 Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
                             const std::function<Result<const ImageEncoder*>()>& encoder);
 
-// The same for a file that was read, or sent.
-Result<Query> query_by_bytes(Library& library, const FileBytes& file, const DecodeLimits& limits,
+// The same for a file that was read, or sent. sha256: of the bytes.
+Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, const Sha256& sha256,
+                             const DecodeLimits& limits,
                              const std::function<Result<const ImageEncoder*>()>& encoder);
 
 // Nearest first. Empty in a library without vectors.

@@ -4,7 +4,6 @@
 #ifndef MIMEME_ENGINE_STAGE_H_
 #define MIMEME_ENGINE_STAGE_H_
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/thread_count.h"
 #include "engine/pipeline.h"
 
 namespace mimeme {
@@ -36,9 +36,7 @@ Result<> run_stage(const WorkSource& source, const std::function<Out(const Work&
                    const std::function<Result<>(std::span<const Out>)>& sink,
                    const StageOptions& options) {
   constexpr int kPage = 256;  // of work asked of the source at a time
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int threads = thread_count(options.threads);
   BoundedQueue<Work> todo(kPage);
   BoundedQueue<Out> done(static_cast<size_t>(options.commit_batch));
   Mutex mu;

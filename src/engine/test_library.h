@@ -191,6 +191,11 @@ class LibraryTest : public testing::Test {
     return path;
   }
 
+  static std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
   Result<std::unique_ptr<Library>> open(Library::Access access = Library::Access::kCreate) {
     return Library::open(options(), access);
   }

@@ -25,10 +25,6 @@ class TransferTest : public LibraryTest {
     return root_ / "export";
   }
 
-  static std::string read(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   static void write(const fs::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
   }
@@ -115,7 +111,7 @@ TEST_F(TransferTest, AnImageWhoseFirstPathIsTakenComesByItsSecond) {
 TEST_F(TransferTest, AnExportWithoutFoldersIsTaken) {
   const std::string folder = export_of(2);
   const fs::path about = fs::path(folder) / "library.json";
-  write(about, replaced(read(about), "\"folders\"", "\"unknown\""));
+  write(about, replaced(bytes_of(about), "\"folders\"", "\"unknown\""));
   const auto library = open();
   EXPECT_EQ(import(**library, folder).images, 2);
   EXPECT_EQ(*(*library)->catalog().roots(), std::vector<std::string>{});
@@ -131,8 +127,9 @@ TEST_F(TransferTest, AnExportOfAnEmptyLibraryIsOne) {
 
 TEST_F(TransferTest, WhatDoesNotAgreeIsRefused) {
   const fs::path folder = export_of(3);
-  const std::string about = read(folder / "library.json"), lines = read(folder / "images.jsonl"),
-                    rows = read(folder / "embeddings.npy");
+  const std::string about = bytes_of(folder / "library.json"),
+                    lines = bytes_of(folder / "images.jsonl"),
+                    rows = bytes_of(folder / "embeddings.npy");
   ASSERT_EQ(rows.size(), kHeader + 3 * kRow);
   const std::string yes = "\"embedded\":true", no = "\"embedded\":false";
   const auto with_half = [&](size_t row, char low, char high) {

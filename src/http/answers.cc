@@ -3,11 +3,15 @@
 #include "base/utf8.h"
 
 namespace mimeme {
-namespace {
 
-constexpr const char* kKinds[] = {"exact", "prefix", "confused", "typo", "part"};
+Json::Object to_json(const TextLine& line) {
+  return {{"text", line.text},
+          {"confidence", static_cast<double>(line.confidence)},
+          {"corners", to_json(line.corners)}};
+}
 
-Json to_json(const ExplainedMatch& match) {
+Json::Object to_json(const ExplainedMatch& match) {
+  static constexpr const char* kKinds[] = {"exact", "prefix", "confused", "typo", "part"};
   Json::Object object{{"field", name_of(match.field)},
                       {"kind", kKinds[static_cast<int>(match.kind)]},
                       {"context", match.context},
@@ -18,18 +22,20 @@ Json to_json(const ExplainedMatch& match) {
   return object;
 }
 
-}  // namespace
-
 const char* name_of(TextField field) {
   static constexpr const char* kFields[] = {"says", "description", "category", "name"};
   return kFields[static_cast<int>(field)];
 }
 
+Json::Array paths_to_json(const std::vector<std::string>& paths) {
+  Json::Array list;
+  for (const std::string& path : paths) list.emplace_back(to_utf8(path));
+  return list;
+}
+
 Json::Object to_json(const ImageRecord& image) {
-  Json::Array paths;
-  for (const std::string& path : image.paths) paths.emplace_back(to_utf8(path));
   return {{"id", image.id},
-          {"paths", std::move(paths)},
+          {"paths", paths_to_json(image.paths)},
           {"format", image.info.format},
           {"width", image.info.width},
           {"height", image.info.height},
@@ -44,20 +50,18 @@ Json::Array to_json(const Quad& corners) {
   return points;
 }
 
+void append_words(Json::Object& object, const ImageText& text) {
+  object.emplace_back("description", text.description);
+  object.emplace_back("category", text.category);
+  object.emplace_back("suggested_category", text.suggested_category);
+  object.emplace_back("lines", to_json(text.lines));
+}
+
 Json::Object to_json(const ImageText& text) {
-  Json::Array lines, paths;
-  for (const TextLine& line : text.lines) {
-    lines.push_back(Json::Object{{"text", line.text},
-                                 {"confidence", static_cast<double>(line.confidence)},
-                                 {"corners", to_json(line.corners)}});
-  }
-  for (const std::string& path : text.paths) paths.emplace_back(to_utf8(path));
-  return {{"id", text.id},
-          {"description", text.description},
-          {"category", text.category},
-          {"suggested_category", text.suggested_category},
-          {"lines", std::move(lines)},
-          {"paths", std::move(paths)}};
+  Json::Object object{{"id", text.id}};
+  append_words(object, text);
+  object.emplace_back("paths", paths_to_json(text.paths));
+  return object;
 }
 
 Json::Object to_json(const SimilarHit& hit) {
@@ -67,8 +71,6 @@ Json::Object to_json(const SimilarHit& hit) {
 }
 
 Json::Object to_json(const ExplainedHit& hit) {
-  Json::Array matches;
-  for (const ExplainedMatch& match : hit.matches) matches.push_back(to_json(match));
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));
   object.emplace_back("description", hit.description);
@@ -77,7 +79,7 @@ Json::Object to_json(const ExplainedHit& hit) {
   object.emplace_back("why", Json::Object{{"text", static_cast<double>(hit.hit.text)},
                                           {"meaning", static_cast<double>(hit.hit.meaning)},
                                           {"picture", static_cast<double>(hit.hit.picture)},
-                                          {"matches", std::move(matches)}});
+                                          {"matches", to_json(hit.matches)}});
   return object;
 }
 

@@ -2,21 +2,36 @@
 #ifndef MIMEME_HTTP_ANSWERS_H_
 #define MIMEME_HTTP_ANSWERS_H_
 
+#include <vector>
+
 #include "base/json.h"
 #include "engine/search.h"
 #include "engine/word_search.h"
 
 namespace mimeme {
 
+// File names, as UTF-8 (base/utf8.h).
+Json::Array paths_to_json(const std::vector<std::string>& paths);
 // What every answer says of an image.
 Json::Object to_json(const ImageRecord& image);
 // [[x, y], …]
 Json::Array to_json(const Quad& corners);
+Json::Object to_json(const TextLine& line);
 Json::Object to_json(const ImageText& text);
+// What is known of an image in words, without its id and paths.
+void append_words(Json::Object& object, const ImageText& text);
 Json::Object to_json(const SimilarHit& hit);
+Json::Object to_json(const ExplainedMatch& match);
 Json::Object to_json(const ExplainedHit& hit);
 
-// How a field is called, and how a word matched: "says", "exact"…
+template <typename T>
+Json::Array to_json(const std::vector<T>& items) {
+  Json::Array list;
+  for (const T& item : items) list.emplace_back(to_json(item));
+  return list;
+}
+
+// How a field is called: "says"…
 const char* name_of(TextField field);
 
 }  // namespace mimeme

@@ -1,68 +1,26 @@
 #include "http/api.h"
 
-#include <algorithm>
-#include <charconv>
-#include <limits>
+#include <strings.h>
 
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "base/number.h"
 #include "base/utf8.h"
 #include "core/sha256.h"
 #include "engine/edit.h"
 #include "engine/search.h"
 #include "engine/words.h"
 #include "http/answers.h"
+#include "http/problem.h"
 #include "http/target.h"
+#include "media/scan.h"
 
 namespace mimeme {
 namespace {
 
 constexpr int kMaxPage = 1000;  // as many as a search by words gives
-
-struct Named {
-  int status;
-  const char* code;
-  const char* title;
-};
-
-// The one table from ErrorCode to HTTP.
-Named name_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return {400, "invalid_argument", "The request makes no sense"};
-    case ErrorCode::kNotFound:
-      return {404, "not_found", "There is no such thing"};
-    case ErrorCode::kUnsupported:
-      return {415, "unsupported", "Not a picture that is read here"};
-    case ErrorCode::kCorrupt:
-      return {422, "corrupt", "The data is damaged"};
-    case ErrorCode::kTooLarge:
-      return {413, "too_large", "Over a limit"};
-    case ErrorCode::kBusy:
-      return {503, "busy", "Busy"};
-    case ErrorCode::kUnavailable:
-      return {503, "unavailable", "A service does not answer"};
-    case ErrorCode::kConflict:
-      return {409, "conflict", "Does not fit the library's state"};
-    case ErrorCode::kCancelled:
-      return {503, "cancelled", "Stopped"};
-    case ErrorCode::kIo:
-      return {500, "io", "The disk or the system said no"};
-    case ErrorCode::kInternal:
-      break;
-  }
-  return {500, "internal", "An error of ours"};
-}
-
-HttpResponse problem(const Named& named, const std::string& detail) {
-  HttpResponse response{.status = named.status, .content_type = "application/problem+json"};
-  if (named.status == 503) response.headers.emplace_back("Retry-After", "1");
-  response.body = Json(Json::Object{{"type", "about:blank"},
-                                    {"title", named.title},
-                                    {"status", named.status},
-                                    {"code", named.code},
-                                    {"detail", to_utf8(detail)}})
-                      .dump();
-  return response;
-}
 
 HttpResponse answer(Json::Object object) { return {.body = Json(std::move(object)).dump()}; }
 
@@ -74,21 +32,17 @@ std::string media_type(const std::string& format) {
 Result<HttpResponse> show(Library& library, ImageId id) {
   Json::Object object = to_json(TRY(library.catalog().image(id)));
   const auto texts = TRY(library.catalog().texts({&id, 1}));
-  for (const ImageText& text : texts)
-    for (auto& [key, value] : to_json(text))
-      if (key != "id" && key != "paths") object.emplace_back(key, value);
+  for (const ImageText& text : texts) append_words(object, text);
   return answer(std::move(object));
 }
 
 Result<HttpResponse> list(Library& library, const HttpTarget& target) {
   const auto after = TRY(target.get_integer("after", 0, 0, std::numeric_limits<int64_t>::max()));
   const auto limit = TRY(target.get_integer("limit", 100, 1, kMaxPage));
-  Json::Array images;
-  Json next;
   const auto page = TRY(library.catalog().images(after, static_cast<int>(limit)));
-  for (const ImageRecord& image : page) images.emplace_back(to_json(image));
+  Json next;
   if (static_cast<int64_t>(page.size()) == limit) next = page.back().id;
-  return answer({{"images", std::move(images)}, {"next", std::move(next)}});
+  return answer({{"images", to_json(page)}, {"next", std::move(next)}});
 }
 
 // Its bytes, as they lie on the disk. An image is its bytes, so this may be cached for ever; only
@@ -102,14 +56,9 @@ Result<HttpResponse> original(Library& library, ImageId id, const DecodeLimits& 
                       {"Cache-Control", "private, max-age=31536000, immutable"},
                       {"X-Content-Type-Options", "nosniff"}};
   for (const auto& [name, value] : request.headers) {
-    if (value != etag || name.size() != 13) continue;
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return static_cast<char>(c | 0x20); });
-    if (lower == "if-none-match") {
-      response.status = 304;
-      return response;
-    }
+    if (value != etag || strcasecmp(name.c_str(), "If-None-Match") != 0) continue;
+    response.status = 304;
+    return response;
   }
   for (const std::string& path : image.paths) {
     const auto file = read_file(path, limits.max_bytes);
@@ -121,16 +70,14 @@ Result<HttpResponse> original(Library& library, ImageId id, const DecodeLimits& 
                "the file of image " + std::to_string(id) + " is gone or has changed"};
 }
 
-Result<HttpResponse> similar(Library& library, const Query& query, const HttpTarget& target) {
-  SimilarOptions options{
+Result<HttpResponse> similar(Library& library, const Query& query, std::vector<ImageId> exclude,
+                             const HttpTarget& target) {
+  const SimilarOptions options{
       .limit = static_cast<int>(TRY(target.get_integer("limit", 20, 1, kMaxPage))),
-      .min_similarity = static_cast<float>(TRY(target.get_share("min")))};
-  if (target.path.size() > 3)
-    options.exclude.push_back(query.image);  // its neighbours are asked for
-  Json::Array hits;
-  for (const SimilarHit& hit : TRY(with_images(library, TRY(nearest(library, query, options)))))
-    hits.emplace_back(to_json(hit));
-  return answer({{"hits", std::move(hits)}});
+      .min_similarity = static_cast<float>(TRY(target.get_share("min"))),
+      .exclude = std::move(exclude)};
+  const auto hits = TRY(with_images(library, TRY(nearest(library, query, options))));
+  return answer({{"hits", to_json(hits)}});
 }
 
 Result<HttpResponse> search(const WordSearch& by_words, const HttpTarget& target) {
@@ -139,10 +86,8 @@ Result<HttpResponse> search(const WordSearch& by_words, const HttpTarget& target
       by_words.search(TRY(parse_query(text)),
                       {.limit = static_cast<int>(TRY(target.get_integer("limit", 20, 1, kMaxPage))),
                        .min_similarity = static_cast<float>(TRY(target.get_share("min")))}));
-  const auto explained = TRY(by_words.explain(found));
-  Json::Array hits;
-  for (const ExplainedHit& hit : explained) hits.emplace_back(to_json(hit));
-  return answer({{"query", to_utf8(text)}, {"hits", std::move(hits)}});
+  const auto hits = TRY(by_words.explain(found));
+  return answer({{"query", to_utf8(text)}, {"hits", to_json(hits)}});
 }
 
 // {"description"?, "category"?}; null or "" takes it away.
@@ -192,8 +137,6 @@ Result<HttpResponse> status(Library& library) {
 
 }  // namespace
 
-HttpResponse problem(const Error& error) { return problem(name_of(error.code), error.message); }
-
 Result<std::unique_ptr<Api>> Api::open(Library& library, const DecodeLimits& limits) {
   auto by_words = TRY(WordSearch::open(library));
   return std::unique_ptr<Api>(
@@ -206,10 +149,7 @@ HttpResponse Api::operator()(const HttpRequest& request) const {
     const auto& path = target.path;
     const bool reads = request.method == "GET" || request.method == "HEAD";
     const auto only = [&](const char* methods) {
-      HttpResponse response = problem({405, "method_not_allowed", "Not with this method"},
-                                      request.method + " is not known here, but " + methods);
-      response.headers.emplace_back("Allow", methods);
-      return response;
+      return method_not_allowed(request.method, methods);
     };
     if (path == std::vector<std::string>{"healthz"} || path == std::vector<std::string>{"readyz"})
       return reads ? answer({{"status", "ok"}}) : only("GET, HEAD");
@@ -221,19 +161,19 @@ HttpResponse Api::operator()(const HttpRequest& request) const {
       if (path[2] == "search") return reads ? search(*by_words_, target) : only("GET, HEAD");
       if (path[2] != "similar") return none;
       if (request.method != "POST") return only("POST");
-      FileBytes sent{.bytes = {request.body.begin(), request.body.end()},
-                     .sha256 = sha256(request.body.data(), request.body.size())};
       const auto encoder = [&]() -> Result<const ImageEncoder*> {
         if (!encoder_) return encoder_.error();
         return encoder_->get();
       };
-      return similar(library_, TRY(query_by_bytes(library_, sent, limits_, encoder)), target);
+      const std::string& sent = request.body;
+      const Query query =
+          TRY(query_by_bytes(library_, {reinterpret_cast<const uint8_t*>(sent.data()), sent.size()},
+                             sha256(sent.data(), sent.size()), limits_, encoder));
+      return similar(library_, query, {}, target);
     }
     if (path[2] != "images" || path.size() > 5) return none;
-    ImageId id = 0;
-    const char* const end = path[3].data() + path[3].size();
-    if (std::from_chars(path[3].data(), end, id).ptr != end || id < 1)
-      return Error{ErrorCode::kNotFound, "no image has this number"};
+    const ImageId id = parse_number<ImageId>(path[3]).value_or(0);
+    if (id < 1) return Error{ErrorCode::kNotFound, "no image has this number"};
     if (path.size() == 4) {
       if (reads) return show(library_, id);
       if (request.method == "PATCH") return edit(library_, id, request.body);
@@ -243,7 +183,8 @@ HttpResponse Api::operator()(const HttpRequest& request) const {
     if (path[4] != "original" && path[4] != "similar") return none;
     if (!reads) return only("GET, HEAD");
     if (path[4] == "original") return original(library_, id, limits_, request);
-    return similar(library_, TRY(query_by_id(library_, id)), target);
+    // Its neighbours are asked for.
+    return similar(library_, TRY(query_by_id(library_, id)), {id}, target);
   };
   auto response = respond();
   return response ? *std::move(response) : problem(response.error());

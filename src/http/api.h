@@ -11,9 +11,7 @@
 //
 // Threads: operator() may be called from any thread at the same time. It decodes, infers and reads
 // the disk, so it is not for a thread that serves sockets.
-// Errors are application/problem+json (RFC 9457), whose `code` does not change: "invalid_argument",
-// "not_found", "unsupported", "corrupt", "too_large", "busy", "unavailable", "conflict",
-// "cancelled", "io", "internal", "method_not_allowed".
+// Errors: http/problem.h.
 #ifndef MIMEME_HTTP_API_H_
 #define MIMEME_HTTP_API_H_
 
@@ -24,9 +22,6 @@
 #include "http/message.h"
 
 namespace mimeme {
-
-// The answer to a request that failed.
-HttpResponse problem(const Error& error);
 
 class Api {
  public:

@@ -47,10 +47,6 @@ class ApiTest : public LibraryTest {
     for (const Json& item : *list.array()) found.push_back(*item["id"].integer());
     return found;
   }
-  static std::string bytes_of(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
 
   std::vector<std::string> files_;
   std::unique_ptr<Library> library_;

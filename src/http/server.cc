@@ -16,7 +16,8 @@
 
 #include "base/bounded_queue.h"
 #include "base/log.h"
-#include "http/api.h"
+#include "base/thread_count.h"
+#include "http/problem.h"
 
 namespace mimeme {
 namespace {
@@ -118,8 +119,8 @@ struct Server::Impl {
   BoundedQueue<restinio::request_handle_t> waiting;
   const std::chrono::seconds timeout;
   std::atomic<bool> stopping = false;
-  std::atomic<uint16_t> port = 0;
-  std::mutex mu;  // RESTinio's callbacks take it for a moment
+  uint16_t port = 0;  // constant after start()
+  std::mutex mu;      // RESTinio's callbacks take it for a moment
   std::condition_variable all_answered;
   int64_t unanswered = 0;  // guarded by mu
   std::vector<std::jthread> workers;
@@ -174,10 +175,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
   } catch (const std::exception& e) {
     return Error{ErrorCode::kIo, name + ": " + e.what()};
   }
-  const int workers = options.workers > 0
-                          ? options.workers
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  for (int i = 0; i < workers; ++i) server.workers.emplace_back([&server] { server.serve(); });
+  for (int i = 0; i < thread_count(options.workers); ++i)
+    server.workers.emplace_back([&server] { server.serve(); });
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

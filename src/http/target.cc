@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/number.h"
+
 namespace mimeme {
 namespace {
 
@@ -71,26 +73,22 @@ Result<int64_t> HttpTarget::get_integer(std::string_view name, int64_t otherwise
                                         int64_t most) const {
   const std::string text = get(name);
   if (text.empty()) return otherwise;
-  int64_t n = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, n);
-  if (error != std::errc() || stop != end || n < least || n > most)
+  const auto n = parse_number<int64_t>(text);
+  if (!n || *n < least || *n > most)
     return Error{ErrorCode::kInvalidArgument,
                  "`" + std::string(name) + "` must be a whole number from " +
                      std::to_string(least) + " to " + std::to_string(most)};
-  return n;
+  return *n;
 }
 
 Result<double> HttpTarget::get_share(std::string_view name) const {
   const std::string text = get(name);
   if (text.empty()) return 0.0;
-  double n = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, n);
-  if (error != std::errc() || stop != end || !(n >= 0 && n <= 1))
+  const auto n = parse_number<double>(text);
+  if (!n || !(*n >= 0 && *n <= 1))
     return Error{ErrorCode::kInvalidArgument,
                  "`" + std::string(name) + "` must be a number from 0 to 1"};
-  return n;
+  return *n;
 }
 
 }  // namespace mimeme
