@@ -34,6 +34,11 @@ struct Point {
   float y = 0;
 };
 
+// A part of a picture, as shares of its width and height.
+struct Region {
+  double left = 0, top = 0, width = 1, height = 1;
+};
+
 // Clockwise, from the top left corner of what it bounds, as that is read.
 using Quad = std::array<Point, 4>;
 

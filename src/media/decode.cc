@@ -186,6 +186,22 @@ bool render(Image& image, int width, int height) {
   return image && vips_image_get_bands(image.get()) == 3;
 }
 
+// The part of `image` as it is displayed.
+bool cut_out(Image& image, const Region& part) {
+  image.reset(vips_image_copy_memory(image.get()));  // turning and cutting read it out of order
+  if (!image || !step(image, vips_autorot)) return false;
+  const int across = vips_image_get_width(image.get()), down = vips_image_get_height(image.get());
+  const auto from = [](double share, int side) {
+    return std::clamp(static_cast<int>(std::lrint(share * side)), 0, side - 1);
+  };
+  const auto size = [](double share, int first, int side) {
+    return std::clamp(static_cast<int>(std::lrint(share * side)), 1, side - first);
+  };
+  const int left = from(part.left, across), top = from(part.top, down);
+  return step(image, vips_crop, left, top, size(part.width, left, across),
+              size(part.height, top, down));
+}
+
 }  // namespace
 
 Result<> init_media() {
@@ -250,6 +266,10 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
   Decoded decoded{.info = {std::string(*format), across, down, frames},
                   .width = target.width,
                   .height = target.height};
+  if (target.region) {
+    across = std::max(static_cast<int>(across * target.region->width), 1);
+    down = std::max(static_cast<int>(down * target.region->height), 1);
+  }
   if (target.fit == Fit::kCrop) {
     const auto scaled = [&, shorter = std::min(across, down)](int64_t side) {
       return static_cast<int>(std::min<int64_t>(side * target.resize / shorter, kMaxScaledSide));
@@ -268,9 +288,10 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
   const auto left = static_cast<int>(std::lrint((width - decoded.width) / 2.0));
   const auto top = static_cast<int>(std::lrint((height - decoded.height) / 2.0));
   const double factor = std::min(1.0 * across / width, 1.0 * down / height);
-  if (lies_on_its_side) std::swap(width, height);
+  if (lies_on_its_side && !target.region) std::swap(width, height);
 
   image = open_shrunk(bytes, *format, std::move(image), factor);
+  if (image && target.region && !cut_out(image, *target.region)) image = nullptr;
   if (!image || !render(image, width, height) || !step(image, vips_autorot) ||
       !step(image, vips_crop, left, top, decoded.width, decoded.height))
     return damaged(bytes, *format);

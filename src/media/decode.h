@@ -35,7 +35,8 @@ struct Target {
   int width = 0;
   int height = 0;
   Fit fit = Fit::kStretch;
-  int resize = 0;  // kCrop only
+  int resize = 0;                     // kCrop only
+  std::optional<Region> region = {};  // only this part, as if it were the picture; at least a pixel
 };
 
 struct Decoded {

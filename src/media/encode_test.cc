@@ -43,6 +43,33 @@ TEST_F(EncodeTest, WhatIsWrittenIsReadBackInItsColours) {
   for (size_t i = 0; i < rgb.size(); ++i) ASSERT_NEAR(again->rgb[i], rgb[i], 6) << "at " << i;
 }
 
+TEST_F(EncodeTest, WebPIsWrittenToo) {
+  const auto webp = encode_webp(halves(48, 32, kOrange, kNavy), 48, 32, 80);
+  ASSERT_TRUE(webp.ok()) << webp.error().message;
+  EXPECT_EQ(sniff(*webp), "webp");
+  const auto again = decode(*webp, {.width = 48, .height = 32}, {});
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  for (int band = 0; band < 3; ++band) EXPECT_NEAR(again->rgb[band], kOrange[band], 12);
+  EXPECT_FALSE(encode_webp(Bytes(size_t{3} * 16'384), 16'384, 1, 80)) << "beyond what WebP takes";
+}
+
+TEST_F(EncodeTest, APartOfAPictureIsDecodedAsIfItWereThePicture) {
+  const auto jpeg = encode_jpeg(halves(64, 64, kOrange, kNavy), 64, 64, 95);
+  ASSERT_TRUE(jpeg);
+  for (const auto& [top, colour] : {std::pair{0.0, kOrange}, {0.5, kNavy}}) {
+    const auto part =
+        decode(*jpeg,
+               {.width = 8,
+                .height = 8,
+                .region = Region{.left = 0.25, .top = top, .width = 0.5, .height = 0.5}},
+               {});
+    ASSERT_TRUE(part.ok()) << part.error().message;
+    EXPECT_EQ(part->info.height, 64) << "the original's";
+    ASSERT_EQ(part->rgb.size(), 8U * 8 * 3);
+    for (size_t i = 0; i < part->rgb.size(); ++i) ASSERT_NEAR(part->rgb[i], colour[i % 3], 12);
+  }
+}
+
 TEST_F(EncodeTest, LessQualityTakesFewerBytes) {
   Bytes rgb(size_t{3} * 64 * 64);
   for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<uint8_t>(i * i % 251);

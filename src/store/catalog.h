@@ -155,6 +155,14 @@ struct WordCounts {
   int64_t with_suggestion = 0;
 };
 
+// The images of one category.
+struct Family {
+  std::string name;
+  int64_t images = 0;          // of which the user said so
+  int64_t suggested = 0;       // that wait for an answer
+  std::vector<ImageId> cover;  // a few of them, the user's own first
+};
+
 class Catalog {
  public:
   enum class Access { kReadWrite, kReadOnly };
@@ -226,8 +234,13 @@ class Catalog {
 
   // ---- reading
   Result<CatalogCounts> counts();
-  Result<ImageRecord> image(ImageId id);                              // kNotFound
-  Result<std::vector<ImageRecord>> images(ImageId after, int limit);  // by id
+  Result<ImageRecord> image(ImageId id);  // kNotFound
+  enum class Order { kOldest, kNewest };
+  // By id, which is the order in which they were added: those that come after `after` in this
+  // order; 0: from its beginning.
+  Result<std::vector<ImageRecord>> images(ImageId after, int limit, Order order = Order::kOldest);
+  // Those with a file of this name in any folder; by id.
+  Result<std::vector<ImageRecord>> images_named(const std::string& name, int limit);
   // In the order of ids; unknown ones left out.
   Result<std::vector<ImageRecord>> images_by_id(std::span<const ImageId> ids);
   Result<std::optional<ImageId>> image_by_path(const std::string& path);
@@ -312,6 +325,11 @@ class Catalog {
   // kNotFound if nothing is suggested for the image.
   Result<> answer_suggestion(ImageId id, Answer answer);
 
+  // Answers all that suggest this category; returns how many.
+  Result<int64_t> answer_suggestions(const std::string& category, Answer answer);
+
+  // By name.
+  Result<std::vector<Family>> families();
   Result<WordCounts> word_counts();
   Result<std::vector<ImageId>> images_with_category();    // by id
   Result<std::vector<ImageId>> images_with_suggestion();  // by id

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -50,6 +51,14 @@ std::string is_among(const std::string& column, size_t count) {
                        : column + " IN (SELECT unnest(?::BIGINT[]))";
 }
 
+Result<std::vector<int64_t>> read_ids(sql::Connection& c, const std::string& sql,
+                                      std::initializer_list<sql::Value> values) {
+  std::vector<int64_t> ids;
+  auto rows = TRY(c.query(sql, values));
+  while (rows.next()) ids.push_back(rows.integer(0));
+  return ids;
+}
+
 Result<ImageRecord> Catalog::image(ImageId id) {
   auto records = TRY(images_by_id({&id, 1}));
   if (records.empty())
@@ -57,13 +66,26 @@ Result<ImageRecord> Catalog::image(ImageId id) {
   return std::move(records.front());
 }
 
-Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit) {
+Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit, Order order) {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
-    std::vector<ImageId> ids;
-    auto rows = TRY(
-        c.query("SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?", {after, int64_t{limit}}));
-    while (rows.next()) ids.push_back(rows.integer(0));
-    return read_records(c, ids);
+    const bool newest = order == Order::kNewest;
+    const ImageId from = newest && after == 0 ? std::numeric_limits<ImageId>::max() : after;
+    return read_records(
+        c, TRY(read_ids(c,
+                        newest ? "SELECT id FROM images WHERE id < ? ORDER BY id DESC LIMIT ?"
+                               : "SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?",
+                        {from, int64_t{limit}})));
+  });
+}
+
+Result<std::vector<ImageRecord>> Catalog::images_named(const std::string& name, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
+    const std::string end = "/" + name;
+    return read_records(c, TRY(read_ids(c,
+                                        "SELECT id FROM images WHERE id IN (SELECT image_id FROM "
+                                        "files WHERE ends_with(path, ?)) "
+                                        "ORDER BY id LIMIT ?",
+                                        {end, int64_t{limit}})));
   });
 }
 

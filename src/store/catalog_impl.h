@@ -73,6 +73,10 @@ struct Catalog::Impl {
 // for 20 of 100,000.
 std::string is_among(const std::string& column, size_t count);
 
+// The first column of what a query gives.
+Result<std::vector<int64_t>> read_ids(sql::Connection& connection, const std::string& sql,
+                                      std::initializer_list<sql::Value> values = {});
+
 // Takes `n` numbers of a counter ("image", "model", "projection", "change"); returns the first.
 Result<int64_t> take(sql::Connection& connection, const char* counter, int64_t n);
 

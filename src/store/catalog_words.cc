@@ -31,13 +31,6 @@ Result<int64_t> newest_text_change(sql::Connection& c) {
   return c.integer("SELECT last FROM counters WHERE name = 'text'");
 }
 
-Result<std::vector<ImageId>> read_ids(sql::Connection& c, const std::string& from) {
-  std::vector<ImageId> ids;
-  auto rows = TRY(c.query("SELECT image_id " + from + " ORDER BY image_id"));
-  while (rows.next()) ids.push_back(rows.integer(0));
-  return ids;
-}
-
 Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
   const std::string of_ids = " WHERE " + is_among("image_id", ids.size()) + ' ';
   std::unordered_map<ImageId, ImageText> found;
@@ -289,6 +282,42 @@ Result<> Catalog::answer_suggestion(ImageId id, Answer answer) {
   });
 }
 
+Result<int64_t> Catalog::answer_suggestions(const std::string& category, Answer answer) {
+  return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
+    const std::string which = "FROM suggestions WHERE name = ? AND NOT is_refused";
+    const auto ids = TRY(read_ids(c, "SELECT image_id " + which, {category}));
+    if (answer == Answer::kAccept) {
+      TRY(c.run("INSERT INTO categories SELECT image_id, name " + which, {category}));
+      TRY(c.run("DELETE " + which, {category}));
+    } else {
+      TRY(c.run("UPDATE suggestions SET is_refused = true WHERE name = ?", {category}));
+    }
+    TRY(touch_texts(c, ids));
+    return static_cast<int64_t>(ids.size());
+  });
+}
+
+Result<std::vector<Family>> Catalog::families() {
+  return impl_->read([](sql::Connection& c) -> Result<std::vector<Family>> {
+    auto rows = TRY(
+        c.query("SELECT name, image_id, said, suggested FROM (SELECT name, image_id, "
+                "count(*) FILTER (NOT is_suggested) OVER (PARTITION BY name) AS said, "
+                "count(*) FILTER (is_suggested) OVER (PARTITION BY name) AS suggested, "
+                "row_number() OVER (PARTITION BY name ORDER BY is_suggested, image_id) AS place "
+                "FROM (SELECT name, image_id, false AS is_suggested FROM categories UNION ALL "
+                "SELECT name, image_id, true FROM suggestions WHERE NOT is_refused)) "
+                "WHERE place <= 4 ORDER BY name, place"));
+    std::vector<Family> families;
+    while (rows.next()) {
+      if (families.empty() || families.back().name != rows.text(0))
+        families.push_back(
+            {.name = rows.text(0), .images = rows.integer(2), .suggested = rows.integer(3)});
+      families.back().cover.push_back(rows.integer(1));
+    }
+    return families;
+  });
+}
+
 Result<WordCounts> Catalog::word_counts() {
   return impl_->read([](sql::Connection& c) -> Result<WordCounts> {
     const std::string described =
@@ -304,12 +333,15 @@ Result<WordCounts> Catalog::word_counts() {
 }
 
 Result<std::vector<ImageId>> Catalog::images_with_category() {
-  return impl_->read([](sql::Connection& c) { return read_ids(c, "FROM categories"); });
+  return impl_->read([](sql::Connection& c) {
+    return read_ids(c, "SELECT image_id FROM categories ORDER BY image_id");
+  });
 }
 
 Result<std::vector<ImageId>> Catalog::images_with_suggestion() {
-  return impl_->read(
-      [](sql::Connection& c) { return read_ids(c, "FROM suggestions WHERE NOT is_refused"); });
+  return impl_->read([](sql::Connection& c) {
+    return read_ids(c, "SELECT image_id FROM suggestions WHERE NOT is_refused ORDER BY image_id");
+  });
 }
 
 Result<std::vector<ImageText>> Catalog::texts(std::span<const ImageId> ids) {

@@ -172,6 +172,44 @@ TEST_F(WordsTest, ASuggestedCategoryWaitsForAnAnswer) {
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
+TEST_F(WordsTest, AFamilyIsItsImagesAndThoseThatWaitForAnAnswer) {
+  const auto catalog = fill();
+  must(catalog->set_category(3, "Drake"));
+  must(catalog->suggest_categories(
+      std::vector<CategorySuggestion>{{1, "Drake", 0.9F}, {2, "Cat", 0.9F}}));
+  const auto families = must(catalog->families());
+  ASSERT_EQ(families.size(), 2U);
+  EXPECT_EQ(families[0].name, "Cat");
+  EXPECT_EQ(families[0].images, 0);
+  EXPECT_EQ(families[0].suggested, 1);
+  EXPECT_EQ(families[1].images, 1);
+  EXPECT_EQ(families[1].suggested, 1);
+  EXPECT_EQ(families[1].cover, (Ids{3, 1}));
+
+  EXPECT_EQ(must(catalog->answer_suggestions("Drake", Catalog::Answer::kAccept)), 1);
+  EXPECT_EQ(text(*catalog, 1).category, "Drake");
+  EXPECT_EQ(must(catalog->answer_suggestions("Cat", Catalog::Answer::kRefuse)), 1);
+  EXPECT_EQ(text(*catalog, 2).suggested_category, "");
+  EXPECT_EQ(must(catalog->answer_suggestions("Cat", Catalog::Answer::kAccept)), 0);
+  EXPECT_EQ(must(catalog->families()).size(), 1U);
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
+TEST_F(WordsTest, ImagesAreListedFromEitherEndAndByName) {
+  const auto catalog = fill();
+  const auto ids = [](const std::vector<ImageRecord>& images) {
+    Ids found;
+    for (const ImageRecord& image : images) found.push_back(image.id);
+    return found;
+  };
+  EXPECT_EQ(ids(must(catalog->images(0, 2, Catalog::Order::kNewest))), (Ids{3, 2}));
+  EXPECT_EQ(ids(must(catalog->images(2, 2, Catalog::Order::kNewest))), (Ids{1}));
+  const std::string path = must(catalog->image(2)).paths.front();
+  const std::string name = path.substr(path.rfind('/') + 1);
+  EXPECT_EQ(ids(must(catalog->images_named(name, 9))), (Ids{2}));
+  EXPECT_EQ(ids(must(catalog->images_named(name.substr(1), 9))), (Ids{})) << "the whole name";
+}
+
 TEST_F(WordsTest, EveryChangeOfWordsIsTold) {
   const auto catalog = fill();
   int64_t seq = now(*catalog);

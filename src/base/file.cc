@@ -1,0 +1,64 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+Error failed(const std::string& path, int error) {
+  return {ErrorCode::kIo, path + ": " + std::generic_category().message(error)};
+}
+
+bool write_all(int fd, std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+// So that the names in it survive too.
+bool sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool synced = ::fsync(fd) == 0;
+  ::close(fd);
+  return synced;
+}
+
+}  // namespace
+
+Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
+                    Durability durability) {
+  static std::atomic<int> serial = 0;
+  const fs::path target(path), folder = target.parent_path();
+  std::error_code error;
+  const bool is_new = fs::create_directories(folder, error);
+  if (error) return failed(folder, error.value());
+  const std::string temporary =
+      folder / ("." + target.filename().string() + "." + std::to_string(::getpid()) + "-" +
+                std::to_string(serial++) + ".tmp");
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return failed(path, errno);
+  const bool truth = durability == Durability::kTruth;
+  bool done = write_all(fd, bytes) && (!truth || ::fsync(fd) == 0);
+  done = ::close(fd) == 0 && done;
+  done = done && ::rename(temporary.c_str(), path.c_str()) == 0;
+  if (done && truth) done = sync_folder(folder) && (!is_new || sync_folder(folder.parent_path()));
+  if (done) return {};
+  const Error why = failed(path, errno);
+  ::unlink(temporary.c_str());
+  return why;
+}
+
+}  // namespace mimeme

@@ -1,0 +1,151 @@
+#include "engine/jobs.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/log.h"
+
+namespace mimeme {
+namespace {
+
+constexpr size_t kKept = 20;  // jobs that have ended
+constexpr auto kPause = std::chrono::milliseconds(200);
+constexpr int kNice = 10;
+
+int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+bool has_ended(const Job& job) {
+  return job.state != Job::State::kWaiting && job.state != Job::State::kRunning;
+}
+
+}  // namespace
+
+Jobs::Jobs(Listener changed) : changed_(std::move(changed)), thread_([this] { run(); }) {}
+
+Jobs::~Jobs() {
+  Lock lock(mu_);
+  closed_ = true;
+  for (Entry& entry : entries_) entry.stop.request_stop();
+  wake_.notify_all();
+}  // thread_ joins
+
+Job Jobs::start(const std::string& kind, Work work) {
+  Job job;
+  {
+    Lock lock(mu_);
+    for (const Entry& entry : entries_)
+      if (entry.job.kind == kind && entry.job.state == Job::State::kWaiting) return entry.job;
+    job = {.number = ++last_, .kind = kind};
+    entries_.push_back({.job = job, .work = std::move(work), .stop = {}});
+    // The oldest of those that have ended makes room.
+    const auto ended = [](const Entry& entry) { return has_ended(entry.job); };
+    if (std::cmp_greater(std::count_if(entries_.begin(), entries_.end(), ended), kKept))
+      entries_.erase(std::find_if(entries_.begin(), entries_.end(), ended));
+    wake_.notify_all();
+  }
+  tell(job);
+  return job;
+}
+
+Result<Job> Jobs::cancel(int64_t number) {
+  Job job;
+  {
+    Lock lock(mu_);
+    Entry* const entry = find(number);
+    if (!entry || has_ended(entry->job))
+      return Error{ErrorCode::kNotFound, "no job " + std::to_string(number) + " waits or runs"};
+    entry->stop.request_stop();
+    if (entry->job.state == Job::State::kWaiting) {
+      entry->job.state = Job::State::kCancelled;
+      entry->job.ended_at_us = now_us();
+    }
+    job = entry->job;
+  }
+  tell(job);
+  return job;
+}
+
+std::vector<Job> Jobs::list() const {
+  Lock lock(mu_);
+  std::vector<Job> jobs;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry)
+    jobs.push_back(entry->job);
+  return jobs;
+}
+
+Jobs::Entry* Jobs::find(int64_t number) {
+  const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& e) { return e.job.number == number; });
+  return entry == entries_.end() ? nullptr : &*entry;
+}
+
+void Jobs::run() {
+  setpriority(PRIO_PROCESS, 0, kNice);  // Linux: of this thread
+  for (;;) {
+    Job job;
+    Work work;
+    std::stop_token stop;
+    {
+      Lock lock(mu_);
+      const auto next = [&] {
+        return std::find_if(entries_.begin(), entries_.end(), [](const Entry& entry) {
+          return entry.job.state == Job::State::kWaiting;
+        });
+      };
+      while (!closed_ && next() == entries_.end()) lock.wait(wake_);
+      if (closed_) return;
+      Entry& entry = *next();
+      entry.job.state = Job::State::kRunning;
+      entry.job.started_at_us = now_us();
+      job = entry.job;
+      work = std::move(entry.work);
+      stop = entry.stop.get_token();
+    }
+    tell(job);
+
+    Clock::time_point told = Clock::now();
+    const auto report = [&](const JobProgress& progress) {
+      const bool is_new = progress.stage != job.progress.stage;
+      job.progress = progress;
+      {
+        Lock lock(mu_);
+        find(job.number)->job.progress = progress;
+      }
+      if (!is_new && Clock::now() - told < kPause) return;
+      told = Clock::now();
+      tell(job);
+    };
+    Result<> done;
+    try {
+      done = work(report, stop);
+    } catch (const std::exception& e) {
+      done = Error{ErrorCode::kInternal, e.what()};
+    }
+    {
+      Lock lock(mu_);
+      Job& ended = find(job.number)->job;
+      ended.ended_at_us = now_us();
+      ended.state = stop.stop_requested() ? Job::State::kCancelled
+                    : done                ? Job::State::kDone
+                                          : Job::State::kFailed;
+      if (ended.state == Job::State::kFailed) ended.error = done.error().message;
+      job = ended;
+    }
+    if (!job.error.empty()) log(LogLevel::kWarning, job.kind + ": " + job.error);
+    tell(job);
+  }
+}
+
+void Jobs::tell(const Job& job) {
+  Lock lock(tell_mu_);
+  changed_(job);
+}
+
+}  // namespace mimeme

@@ -1,0 +1,95 @@
+#include "engine/jobs.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace mimeme {
+namespace {
+
+using State = Job::State;
+
+// Waits, with a deadline, until job `number` is in this state.
+void wait_for(const Jobs& jobs, int64_t number, State state) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (std::chrono::steady_clock::now() < deadline) {
+    for (const Job& job : jobs.list())
+      if (job.number == number && job.state == state) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  FAIL() << "job " << number << " did not get there";
+}
+
+const Jobs::Work kNothing = [](auto&, auto&) { return Result<>(); };
+const Jobs::Work kUntilStopped = [](auto&, const std::stop_token& stop) {
+  while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return Result<>();
+};
+
+TEST(JobsTest, OneRunsAfterTheOtherAndAllIsTold) {
+  std::vector<std::pair<int64_t, State>> told;  // the listener is not called twice at a time
+  std::string stage;
+  {
+    Jobs jobs([&](const Job& job) {
+      told.emplace_back(job.number, job.state);
+      if (!job.progress.stage.empty()) stage = job.progress.stage;
+    });
+    std::promise<void> go;
+    jobs.start("scan", [&](const Jobs::Report& report, auto&) {
+      go.get_future().wait();
+      report({.stage = "embedding", .done = 3, .total = 4, .failed = 1});
+      return Result<>();
+    });
+    wait_for(jobs, 1, State::kRunning);
+    EXPECT_EQ(jobs.start("words", kNothing).number, 2);
+    EXPECT_EQ(jobs.start("words", kNothing).number, 2) << "one that waits is enough";
+    EXPECT_EQ(jobs.start("scan", kNothing).number, 3) << "the other one runs already";
+    go.set_value();
+    wait_for(jobs, 3, State::kDone);
+    const auto list = jobs.list();
+    ASSERT_EQ(list.size(), 3U);
+    EXPECT_EQ(list[0].number, 3);
+    EXPECT_EQ(list[2].progress.done, 3);
+    EXPECT_EQ(list[2].progress.failed, 1);
+    EXPECT_LE(list[2].started_at_us, list[2].ended_at_us);
+  }
+  EXPECT_EQ(stage, "embedding");
+  using Told = std::vector<std::pair<int64_t, State>>;
+  for (const auto& one :
+       Told{{1, State::kWaiting}, {1, State::kRunning}, {1, State::kDone}, {3, State::kDone}})
+    EXPECT_NE(std::find(told.begin(), told.end(), one), told.end());
+}
+
+TEST(JobsTest, WhatWaitsAndWhatRunsCanBeCancelled) {
+  Jobs jobs([](const Job&) {});
+  jobs.start("scan", kUntilStopped);
+  wait_for(jobs, 1, State::kRunning);
+  jobs.start("words", kNothing);
+  EXPECT_EQ(jobs.cancel(2)->state, State::kCancelled);
+  ASSERT_TRUE(jobs.cancel(1));
+  wait_for(jobs, 1, State::kCancelled);
+  EXPECT_EQ(jobs.cancel(1).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(jobs.cancel(9).error().code, ErrorCode::kNotFound);
+}
+
+TEST(JobsTest, AFailureAndAnExceptionAreToldAndTheNextGoesOn) {
+  Jobs jobs([](const Job&) {});
+  jobs.start("a", [](auto&, auto&) -> Result<> { return Error{ErrorCode::kIo, "disk full"}; });
+  jobs.start("b", [](auto&, auto&) -> Result<> { throw std::runtime_error("odd"); });
+  jobs.start("c", kNothing);
+  wait_for(jobs, 3, State::kDone);
+  const auto list = jobs.list();
+  EXPECT_EQ(list[2].state, State::kFailed);
+  EXPECT_EQ(list[2].error, "disk full");
+  EXPECT_EQ(list[1].error, "odd");
+}
+
+TEST(JobsTest, TheEndOfAllStopsWhatRuns) {
+  Jobs jobs([](const Job&) {});
+  jobs.start("scan", kUntilStopped);
+  wait_for(jobs, 1, State::kRunning);
+  jobs.start("words", kNothing);
+}
+
+}  // namespace
+}  // namespace mimeme

@@ -1,0 +1,143 @@
+#include "engine/uploads.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "core/half.h"
+#include "core/sha256.h"
+#include "engine/categories.h"
+
+namespace mimeme {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMaxName = 200;  // bytes; file systems take 255, and a temporary name is longer
+
+// As the scan will see it, so that it does not read the file again.
+int64_t mtime_of(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return 0;
+  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+Uploads::Uploads(Library& library, const DecodeLimits& limits)
+    : library_(library),
+      limits_(limits),
+      directory_(fs::weakly_canonical(fs::absolute(library.directory())) / "uploads") {}
+
+std::string upload_name(const std::string& name, const std::string& format) {
+  std::string clean;
+  for (const char c : mend_utf8(name.substr(name.find_last_of("/\\") + 1)))
+    if (static_cast<unsigned char>(c) >= ' ' && c != 0x7F) clean += c;
+  const size_t first = clean.find_first_not_of(". ");
+  clean = first == std::string::npos ? "picture" : clean.substr(first);
+  std::string ending = fs::path(clean).extension();
+  if (ending.empty() || ending.size() > 8) ending = "." + format;
+  std::string stem =
+      clean.ends_with(ending) ? clean.substr(0, clean.size() - ending.size()) : clean;
+  if (stem.size() > kMaxName) {
+    size_t end = kMaxName;
+    while (end > 0 && continues_character(stem[end])) --end;  // no half a letter
+    stem.resize(end);
+  }
+  return stem + ending;
+}
+
+Result<Uploaded> Uploads::add(const std::string& name, std::span<const uint8_t> bytes,
+                              const ImageEncoder& encoder) {
+  Catalog& catalog = library_.catalog();
+  const Manifest& manifest = encoder.manifest();
+  if (TRY(library_.model()).digest() != manifest.digest())
+    return Error{ErrorCode::kConflict, "the library has got another model: start the server again"};
+  const ModelId model = TRY(catalog.register_model(
+      {.name = manifest.name, .digest = manifest.digest(), .dim = manifest.dim}));
+  const Sha256 sha = sha256(bytes.data(), bytes.size());
+  if (const auto known = TRY(catalog.find_embedded(sha, model)))
+    return Uploaded{.id = *known, .is_new = false};
+
+  Decoded decoded = TRY(decode(bytes, decode_target(manifest), limits_));
+  Pending mine{.result = {.path = directory_ + '/' + to_hex(sha).substr(0, 16) + '/' +
+                                  upload_name(name, decoded.info.format),
+                          .size = static_cast<int64_t>(bytes.size()),
+                          .sha256 = sha,
+                          .info = std::move(decoded.info),
+                          .embedding = to_half(TRY(encoder.encode(decoded.rgb)))},
+               .bytes = bytes};
+  {
+    Lock lock(pending_mu_);
+    pending_.push_back(&mine);
+  }
+  // Whoever gets here first commits for all who wait by then.
+  Lock turn(commit_mu_);
+  if (!mine.done) {
+    std::vector<Pending*> batch;
+    {
+      Lock lock(pending_mu_);
+      batch.swap(pending_);
+    }
+    const Result<> committed = commit(batch, model);
+    for (Pending* one : batch) {
+      if (!committed && one->outcome) one->outcome = committed.error();
+      one->done = true;
+    }
+  }
+  return mine.outcome;
+}
+
+Result<> Uploads::commit(std::span<Pending* const> batch, ModelId model) {
+  Catalog& catalog = library_.catalog();
+  const int64_t words_before = TRY(catalog.text_seq());
+  std::vector<IngestResult> results;
+  std::set<Sha256> seen;
+  for (Pending* one : batch) {
+    // The same picture, sent twice at once.
+    if (!seen.insert(one->result.sha256).second ||
+        TRY(catalog.find_embedded(one->result.sha256, model))) {
+      one->outcome = Uploaded{.is_new = false};
+      continue;
+    }
+    if (const auto written = write_file(one->result.path, one->bytes, Durability::kTruth);
+        !written) {
+      one->outcome = written.error();
+      continue;
+    }
+    one->result.mtime_ns = mtime_of(one->result.path);
+    results.push_back(one->result);
+  }
+  if (!results.empty()) {
+    if (!TRY(catalog.active_model())) TRY(catalog.set_active_model(model));
+    TRY(catalog.add_root(directory_));
+    if (const auto committed = catalog.commit(results, model); !committed) {
+      std::error_code ignored;
+      for (const IngestResult& result : results)
+        fs::remove_all(fs::path(result.path).parent_path(), ignored);
+      return committed;
+    }
+    TRY(library_.refresh());
+    if (TRY(suggest_categories_since(library_, words_before)) > 0) TRY(library_.refresh_words());
+  }
+  for (Pending* one : batch)
+    if (one->outcome)
+      one->outcome->id = TRY(catalog.find_embedded(one->result.sha256, model)).value_or(0);
+  return {};
+}
+
+Result<> Uploads::forget(ImageId id, const Thumbnails& thumbnails) {
+  const ImageRecord image = TRY(library_.catalog().image(id));
+  Lock turn(commit_mu_);  // so that no upload of these bytes is told of an image that goes
+  TRY(library_.catalog().remove_images({&id, 1}));
+  std::error_code ignored;
+  for (const std::string& path : image.paths)
+    if (path.starts_with(directory_ + '/')) fs::remove_all(fs::path(path).parent_path(), ignored);
+  thumbnails.forget(image.sha256);
+  return library_.refresh();
+}
+
+}  // namespace mimeme

@@ -1,0 +1,158 @@
+#include "engine/uploads.h"
+
+#include "engine/batching_encoder.h"
+#include "engine/ingest.h"
+#include "engine/search.h"
+#include "engine/test_library.h"
+
+namespace mimeme {
+namespace {
+namespace fs = std::filesystem;
+
+class UploadsTest : public LibraryTest {
+ protected:
+  void SetUp() override {
+    LibraryTest::SetUp();
+    library_ = *open();
+    encoder_ = std::make_unique<BatchingEncoder>(*library_->open_encoder({}), 4);
+    uploads_ = std::make_unique<Uploads>(*library_, DecodeLimits{});
+  }
+  std::string picture(int seed) { return bytes_of(add_picture(seed)); }
+  Result<Uploaded> upload(const std::string& bytes, const std::string& name = "a.tiff") {
+    return uploads_->add(name, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                         *encoder_);
+  }
+  int files() const {
+    int count = 0;
+    if (!fs::exists(root_ / "library" / "uploads")) return 0;
+    for (const auto& entry : fs::recursive_directory_iterator(root_ / "library" / "uploads"))
+      count += entry.is_regular_file() ? 1 : 0;
+    return count;
+  }
+
+  std::unique_ptr<Library> library_;
+  std::unique_ptr<BatchingEncoder> encoder_;
+  std::unique_ptr<Uploads> uploads_;
+};
+
+TEST_F(UploadsTest, APictureIsKeptAndFoundAndNotStoredTwice) {
+  const std::string bytes = picture(1);
+  const auto added = upload(bytes, "C:\\memes\\../.cat\n.tiff");
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_TRUE(added->is_new);
+  const ImageRecord image = *library_->catalog().image(added->id);
+  ASSERT_EQ(image.paths.size(), 1U);
+  EXPECT_EQ(fs::path(image.paths[0]).filename(), "cat.tiff");
+  EXPECT_EQ(bytes_of(image.paths[0]), bytes);
+  const auto query = query_by_id(*library_, added->id);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(nearest(*library_, *query, {})->front().id, added->id);
+
+  const auto again = upload(bytes, "other.tiff");
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->is_new);
+  EXPECT_EQ(again->id, added->id);
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(UploadsTest, AScanOfTheFoldersFindsThemAsTheyAre) {
+  ASSERT_TRUE(upload(picture(1)));
+  const auto summary = ingest(*library_, {}, {});
+  ASSERT_TRUE(summary) << summary.error().message;
+  EXPECT_EQ(summary->unchanged, 1);
+  EXPECT_EQ(summary->removed, 0);
+}
+
+TEST_F(UploadsTest, WhatIsNoPictureLeavesNothingBehind) {
+  EXPECT_EQ(upload("some text").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(upload("").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(upload(picture(1).substr(0, 150)).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(files(), 0);
+  EXPECT_EQ(library_->catalog().counts()->files, 0);
+}
+
+TEST_F(UploadsTest, ADiskThatCannotBeWrittenAddsNothing) {
+  std::ofstream(root_ / "library" / "uploads") << "a file where the folder should be";
+  EXPECT_EQ(upload(picture(1)).error().code, ErrorCode::kIo);
+  EXPECT_EQ(library_->catalog().counts()->images, 0);
+}
+
+TEST_F(UploadsTest, ManyAtOnceAreAllAddedOnce) {
+  std::vector<std::string> bytes;
+  for (int i = 0; i < 12; ++i) bytes.push_back(picture(i));
+  std::atomic<int> added = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 12; ++i) {
+          const auto uploaded = upload(bytes[static_cast<size_t>((i + 3 * t) % 12)]);
+          ASSERT_TRUE(uploaded) << uploaded.error().message;
+          EXPECT_GT(uploaded->id, 0);
+          added += uploaded->is_new ? 1 : 0;
+        }
+      });
+  }
+  EXPECT_EQ(added, 12);
+  EXPECT_EQ(library_->catalog().counts()->images, 12);
+  EXPECT_EQ(files(), 12);
+  EXPECT_TRUE(library_->catalog().check()->empty());
+}
+
+TEST_F(UploadsTest, ForgettingTakesTheCopyButNoFileOfTheUsers) {
+  const std::string path = add_picture(7);
+  ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
+  const ImageId in_place = **library_->catalog().image_by_path(path);
+  const ImageId sent = upload(picture(8))->id;
+  const Thumbnails thumbnails(library_->directory(), {});
+  const ImageRecord image = *library_->catalog().image(sent);
+  ASSERT_TRUE(thumbnails.get(image, 256));
+  ASSERT_TRUE(uploads_->forget(sent, thumbnails));
+  ASSERT_TRUE(uploads_->forget(in_place, thumbnails));
+  EXPECT_EQ(uploads_->forget(sent, thumbnails).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(files(), 0);
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_FALSE(thumbnails.get(image, 256)) << "its thumbnail has gone too";
+  EXPECT_TRUE(upload(picture(8))->is_new) << "it can come again";
+}
+
+TEST_F(UploadsTest, AThumbnailThatWasCutOffIsMadeAgain) {
+  const ImageRecord image = *library_->catalog().image(upload(picture(1))->id);
+  const Thumbnails thumbnails(library_->directory(), {});
+  const auto whole = thumbnails.get(image, 512);
+  ASSERT_TRUE(whole) << whole.error().message;
+  for (const auto& entry : fs::recursive_directory_iterator(root_ / "library" / "thumbs"))
+    if (entry.is_regular_file()) fs::resize_file(entry, 10);
+  EXPECT_EQ(*thumbnails.get(image, 512), *whole);
+}
+
+TEST_F(UploadsTest, OneBadPictureOfABatchFailsAlone) {
+  fails_ = [](std::span<const uint8_t> rgb) { return rgb.size() > 48 || rgb[0] == 13; };
+  const BatchingEncoder encoder(*library_->open_encoder({}), 8);
+  std::vector<std::jthread> threads;
+  for (uint8_t i = 10; i < 18; ++i)
+    threads.emplace_back([&encoder, i] {
+      const std::vector<uint8_t> rgb(48, i);
+      EXPECT_EQ(encoder.encode(rgb).ok(), i != 13);
+    });
+}
+
+TEST(UploadNameTest, OnlyWhatIsHarmlessIsLeftOfAName) {
+  for (const auto& [sent, kept] : {std::pair<std::string, std::string>{"cat.jpg", "cat.jpg"},
+                                   {"../../etc/passwd", "passwd.png"},
+                                   {"..", "picture.png"},
+                                   {"", "picture.png"},
+                                   {".hidden.gif", "hidden.gif"},
+                                   {"a\tb\x7F.gif", "ab.gif"},
+                                   {"größe.webp", "größe.webp"},
+                                   {std::string(300, 'x') + ".jpg", std::string(200, 'x') + ".jpg"},
+                                   {"x" + std::string(100, '\xC3'), ""}})
+    if (kept.empty()) {
+      EXPECT_LT(upload_name(sent, "png").size(), 210U);
+    } else {
+      EXPECT_EQ(upload_name(sent, "png"), kept);
+    }
+}
+
+}  // namespace
+}  // namespace mimeme
