@@ -7,6 +7,22 @@
 
 namespace mimeme {
 
+Result<std::vector<float>> embed(Library& library, std::span<const uint8_t> bytes,
+                                 const std::optional<Region>& region, const DecodeLimits& limits,
+                                 const ImageEncoder& encoder) {
+  if (const auto searchable = library.searchable();
+      searchable && searchable->record.input_dim != encoder.manifest().dim)
+    return Error{ErrorCode::kConflict, "the library has got another model: start again"};
+  Target target = decode_target(encoder.manifest());
+  target.region = region;
+  return encoder.encode(TRY(decode(bytes, target, limits)).rgb);
+}
+
+Query query_by_embedding(const Library& library, std::span<const float> raw) {
+  const auto searchable = library.searchable();
+  return searchable ? Query{.vector = searchable->project(raw)} : Query{};
+}
+
 Result<Query> query_by_id(Library& library, ImageId id) {
   auto vector = TRY(library.catalog().vector(id));
   if (!vector)
@@ -29,10 +45,12 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
     const auto known = TRY(library.catalog().find_embedded(sha256, model->id));
     if (known && TRY(library.catalog().vector(*known))) return query_by_id(library, *known);
   }
-  const Decoded decoded = TRY(decode(bytes, decode_target(TRY(library.model())), limits));
-  const auto searchable = library.searchable();
-  if (!searchable) return Query{};
-  return Query{.vector = searchable->project(TRY(TRY(encoder())->encode(decoded.rgb)))};
+  if (!library.searchable()) {  // nothing to compare with, but it must be a picture
+    TRY(decode(bytes, decode_target(TRY(library.model())), limits));
+    return Query{};
+  }
+  return query_by_embedding(library,
+                            TRY(embed(library, bytes, std::nullopt, limits, *TRY(encoder()))));
 }
 
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,

@@ -2,6 +2,7 @@
 #ifndef MIMEME_ENGINE_SEARCH_H_
 #define MIMEME_ENGINE_SEARCH_H_
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,13 @@ struct Query {
   std::vector<float> vector;  // of the projection's output_dim; empty in a library without vectors
   ImageId image = 0;          // if it is one of the library's
 };
+
+// A picture, or a part of it → the model's raw embedding. Errors as decode()'s.
+Result<std::vector<float>> embed(Library& library, std::span<const uint8_t> bytes,
+                                 const std::optional<Region>& region, const DecodeLimits& limits,
+                                 const ImageEncoder& encoder);
+// Its query. Empty in a library without vectors.
+Query query_by_embedding(const Library& library, std::span<const float> raw);
 
 // The query for an image of the library: nothing is decoded. kNotFound.
 Result<Query> query_by_id(Library& library, ImageId id);

@@ -272,6 +272,21 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
   return hits;
 }
 
+Result<std::function<bool(ImageId)>> WordSearch::filter(const TextQuery& query) const {
+  const Asked asked = read(query);
+  const auto words = library_.words();
+  if (!words || (asked.excluded.empty() && !asked.has_filter))
+    return std::function<bool(ImageId)>();
+  Ids excluded, passed;
+  for (const ImageId id : TRY(words->text->containing(asked.excluded))) excluded.insert(id);
+  if (asked.has_filter)
+    for (const ImageId id : TRY(library_.catalog().images_matching(query))) passed.insert(id);
+  return std::function<bool(ImageId)>([excluded = std::move(excluded), passed = std::move(passed),
+                                       has_filter = asked.has_filter](ImageId id) {
+    return !excluded.contains(id) && (!has_filter || passed.contains(id));
+  });
+}
+
 Result<std::vector<ExplainedHit>> WordSearch::explain(std::span<const WordHit> hits) const {
   std::vector<ImageId> ids;
   for (const WordHit& hit : hits) ids.push_back(hit.id);

@@ -5,6 +5,7 @@
 #ifndef MIMEME_ENGINE_WORD_SEARCH_H_
 #define MIMEME_ENGINE_WORD_SEARCH_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct WordHit {
   float text = 0;                  // TextHit::score
   float meaning = 0;               // cosine
   float picture = 0;               // cosine of the query and the raw embedding
+  float like = 0;                  // how alike it is to the pictures that were asked with
   std::vector<TextMatch> matches;  // where, in the texts of to_document()
 };
 
@@ -72,6 +74,10 @@ class WordSearch {
   // index could not be made.
   Result<std::vector<WordHit>> search(const TextQuery& query, const WordSearchOptions& options,
                                       WordSearchTimes* times = nullptr) const;
+
+  // Whether an image passes the query's filters and excluded terms, whatever its words; empty if
+  // all do. Thread-safe.
+  Result<std::function<bool(ImageId)>> filter(const TextQuery& query) const;
 
   // In the same order; an image that has gone meanwhile is left out. Thread-safe.
   Result<std::vector<ExplainedHit>> explain(std::span<const WordHit> hits) const;

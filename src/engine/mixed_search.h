@@ -1,0 +1,37 @@
+// Several words and pictures at once, each with a weight.
+#ifndef MIMEME_ENGINE_MIXED_SEARCH_H_
+#define MIMEME_ENGINE_MIXED_SEARCH_H_
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/query.h"
+#include "engine/search.h"
+#include "engine/word_search.h"
+
+namespace mimeme {
+
+struct QueryPart {
+  TextQuery words;               // these, or
+  std::optional<Query> picture;  // this
+  double weight = 1;             // negative: the unlike is wanted
+};
+
+struct MixedOptions {
+  int limit = 20;  // up to 1000
+  float min_similarity = 0;
+};
+
+// Best first. An image's similarity is the sum of weight × its similarity to each part, by the sum
+// of the positive weights. Filters and excluded terms of any part hold for all of them; so does it
+// that the images asked with are no hits. Words alone rank as WordSearch does. Nothing if no weight
+// is positive. kInvalidArgument: no part, or one that says nothing; others as nearest() and
+// WordSearch::search().
+Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSearch& by_words,
+                                          std::span<const QueryPart> parts,
+                                          const MixedOptions& options);
+
+}  // namespace mimeme
+
+#endif  // MIMEME_ENGINE_MIXED_SEARCH_H_
