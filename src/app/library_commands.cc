@@ -2,15 +2,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "app/commands.h"
-#include "app/config.h"
+#include "app/learn.h"
 #include "app/report.h"
 #include "app/target.h"
 #include "base/utf8.h"
-#include "core/sha256.h"
 #include "engine/check.h"
 #include "engine/search.h"
 #include "engine/transfer.h"
@@ -22,24 +20,6 @@ namespace {
 
 std::string size_text(const ImageInfo& info) {
   return fmt::format("{}×{}", info.width, info.height);
-}
-
-// Null if none is configured.
-Result<std::unique_ptr<VisionModel>> open_describer(const Config::Describer& config) {
-  if (config.base_url.empty()) return std::unique_ptr<VisionModel>();
-  const char* const key = std::getenv(config.api_key_env.c_str());
-  return open_vision_model({.base_url = config.base_url,
-                            .model = config.model,
-                            .api_key = key ? key : "",
-                            .prompt = config.prompt,
-                            .timeout_seconds = config.timeout_seconds,
-                            .retries = config.retries});
-}
-
-// Where it is served does not change what it says.
-std::string digest_of(const Config::Describer& config) {
-  const std::string all = config.model + '\n' + config.prompt;
-  return to_hex(sha256(all.data(), all.size()));
 }
 
 void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
@@ -56,8 +36,7 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   ProgressBar bar(context.quiet || context.json);
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
-  const Config::Describer asked = TRY(read_config(context.library)).describer;
-  const auto vision_model = TRY(open_describer(asked));
+  const auto describer = TRY(ConfiguredDescriber::open(context.library));
   const auto library = TRY(open_library(
       context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
   const PipelineOptions pipeline = pipeline_options(context, arguments);
@@ -73,9 +52,7 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                             {.threads = arguments.threads,
                              .limits = arguments.limits,
                              .stop = pipeline.stop,
-                             .describer = {.model = vision_model.get(),
-                                           .digest = digest_of(asked),
-                                           .concurrency = asked.concurrency}},
+                             .describer = describer.describer()},
                             words_events_to(bar)));
   bar.clear();
   return report(context, summary, words ? &*words : nullptr);
@@ -180,27 +157,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
     Json::Array failures;
     for (const FailedFile& file : failed)
       failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
-    Json::Object object{{"library", to_utf8(context.library)},
-                        {"images", counts.images},
-                        {"files", counts.files},
-                        {"failed_files", counts.failed_files},
-                        {"bytes", counts.bytes},
-                        {"catalog_bytes", catalog_bytes},
-                        {"folders", paths_to_json(roots)},
-                        {"model", active ? Json(active->name) : Json()},
-                        {"embedded", counts.embedded},
-                        {"searchable", searchable ? searchable->index->size() : 0},
-                        {"read", words.read},
-                        {"described", words.described},
-                        {"described_by_user", words.described_by_user},
-                        {"with_category", words.with_category},
-                        {"with_suggestion", words.with_suggestion}};
-    if (projection)
-      object.emplace_back("projection", Json::Object{{"kind", projection->kind},
-                                                     {"input_dim", projection->input_dim},
-                                                     {"output_dim", projection->output_dim},
-                                                     {"fitted_on", projection->fitted_on}});
-    if (searchable) object.emplace_back("isa", searchable->index->isa());
+    Json::Object object = TRY(status_to_json(*library));
     if (arguments.failed) object.emplace_back("failed", std::move(failures));
     print_json(object);
     return kExitDone;

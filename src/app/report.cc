@@ -31,24 +31,20 @@ PipelineOptions pipeline_options(const Context& context, const EmbedArguments& a
 }
 
 IngestEvents events_to(ProgressBar& bar) {
-  return {.progress =
-              [&bar](const Progress& p) {
-                static constexpr const char* kLabels[] = {"scanning", "embedding"};
-                bar.update(kLabels[static_cast<int>(p.phase)], p.done, p.total, p.failed);
-              },
-          .failed =
-              [&bar](const FailedFile& file) {
-                bar.clear();
-                fmt::print(stderr, "failed: {}: {}\n", printable(file.path), printable(file.error));
-              }};
+  return {
+      .progress =
+          [&bar](const Progress& p) { bar.update(name_of(p.phase), p.done, p.total, p.failed); },
+      .failed =
+          [&bar](const FailedFile& file) {
+            bar.clear();
+            fmt::print(stderr, "failed: {}: {}\n", printable(file.path), printable(file.error));
+          }};
 }
 
 WordsEvents words_events_to(ProgressBar& bar) {
   return {.progress =
               [&bar](const WordsProgress& p) {
-                static constexpr const char* kLabels[] = {"reading words", "labelling",
-                                                          "embedding texts", "describing"};
-                bar.update(kLabels[static_cast<int>(p.stage)], p.done, p.total, p.failed);
+                bar.update(name_of(p.stage), p.done, p.total, p.failed);
               },
           .failed = events_to(bar).failed};
 }

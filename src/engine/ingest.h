@@ -20,6 +20,12 @@ struct Progress {
   int64_t failed = 0;
 };
 
+// For people: "embedding".
+constexpr const char* name_of(Progress::Phase phase) {
+  constexpr const char* kNames[] = {"scanning", "embedding"};
+  return kNames[static_cast<int>(phase)];
+}
+
 // Both are called on the thread that called ingest(). How far the derived data is that comes last,
 // LibraryOptions::progress is told.
 struct IngestEvents {

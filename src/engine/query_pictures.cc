@@ -45,11 +45,12 @@ Result<QueryPicture> QueryPictures::add(std::span<const uint8_t> bytes) {
       return picture;
     }
   }
-  const Decoded decoded = TRY(decode(bytes, decode_target(encoder_.manifest()), limits_));
+  const ImageEncoder& encoder = *TRY(encoder_());
+  const Decoded decoded = TRY(decode(bytes, decode_target(encoder.manifest()), limits_));
   picture.width = decoded.info.width;
   picture.height = decoded.info.height;
   remember(picture.name,
-           std::make_shared<const std::vector<float>>(TRY(encoder_.encode(decoded.rgb))));
+           std::make_shared<const std::vector<float>>(TRY(encoder.encode(decoded.rgb))));
   TRY(write_file(directory_ + '/' + picture.name, bytes, Durability::kCache));
   make_room();
   return picture;
@@ -66,7 +67,7 @@ Result<std::vector<uint8_t>> QueryPictures::read(const std::string& name) const 
 Result<Query> QueryPictures::query(const std::string& name,
                                    const std::optional<Region>& region) const {
   const auto id = is_name(name) ? std::nullopt : parse_number<ImageId>(name);
-  if (!id && !is_name(name))
+  if (!is_name(name) && (!id || *id < 1))
     return Error{ErrorCode::kInvalidArgument,
                  "`" + name + "` is neither an image's number nor a picture's name"};
   if (id && !region) return query_by_id(library_, *id);
@@ -76,7 +77,7 @@ Result<Query> QueryPictures::query(const std::string& name,
     const std::vector<uint8_t> bytes =
         TRY(id ? read_original(TRY(library_.catalog().image(*id)), limits_) : read(name));
     raw = std::make_shared<const std::vector<float>>(
-        TRY(embed(library_, bytes, region, limits_, encoder_)));
+        TRY(embed(library_, bytes, region, limits_, *TRY(encoder_()))));
     remember(key, raw);
   }
   Query query = query_by_embedding(library_, *raw);

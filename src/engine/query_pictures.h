@@ -6,6 +6,7 @@
 #define MIMEME_ENGINE_QUERY_PICTURES_H_
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -24,13 +25,14 @@ struct QueryPicture {
   int width = 0, height = 0;     // pixels
 };
 
-// Thread-safe. REQUIRES: library and encoder outlive it.
+// Thread-safe. REQUIRES: the library, and what `encoder` gives, outlive it.
 class QueryPictures {
  public:
-  QueryPictures(Library& library, const DecodeLimits& limits, const ImageEncoder& encoder)
+  using Encoder = std::function<Result<const ImageEncoder*>()>;
+  QueryPictures(Library& library, const DecodeLimits& limits, Encoder encoder)
       : library_(library),
         limits_(limits),
-        encoder_(encoder),
+        encoder_(std::move(encoder)),
         directory_(library.directory() + "/queries") {}
 
   // Errors as decode()'s; kIo.
@@ -53,7 +55,7 @@ class QueryPictures {
 
   Library& library_;
   const DecodeLimits limits_;
-  const ImageEncoder& encoder_;
+  const Encoder encoder_;
   const std::string directory_;
   mutable Mutex mu_;
   mutable std::list<Embedded> recent_ GUARDED_BY(mu_);  // the last used first

@@ -30,6 +30,12 @@ struct WordsProgress {
   int64_t failed = 0;
 };
 
+// For people: "labelling".
+constexpr const char* name_of(WordsProgress::Stage stage) {
+  constexpr const char* kNames[] = {"reading words", "labelling", "embedding texts", "describing"};
+  return kNames[static_cast<int>(stage)];
+}
+
 // A model that describes pictures, and is asked about those that neither it nor the user has
 // described.
 struct Describer {

@@ -1,5 +1,8 @@
 #include "http/answers.h"
 
+#include <ctime>
+#include <filesystem>
+
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -40,7 +43,8 @@ Json::Object to_json(const ImageRecord& image) {
           {"width", image.info.width},
           {"height", image.info.height},
           {"bytes", image.bytes},
-          {"sha256", to_hex(image.sha256)}};
+          {"sha256", to_hex(image.sha256)},
+          {"added_at", time_text(image.added_at_us)}};
 }
 
 Json::Array to_json(const Quad& corners) {
@@ -51,7 +55,9 @@ Json::Array to_json(const Quad& corners) {
 }
 
 void append_words(Json::Object& object, const ImageText& text) {
+  static constexpr const char* kBy[] = {"labels", "vision_model", "user"};
   object.emplace_back("description", text.description);
+  object.emplace_back("described_by", kBy[static_cast<int>(text.described_by)]);
   object.emplace_back("category", text.category);
   object.emplace_back("suggested_category", text.suggested_category);
   object.emplace_back("lines", to_json(text.lines));
@@ -79,8 +85,84 @@ Json::Object to_json(const ExplainedHit& hit) {
   object.emplace_back("why", Json::Object{{"text", static_cast<double>(hit.hit.text)},
                                           {"meaning", static_cast<double>(hit.hit.meaning)},
                                           {"picture", static_cast<double>(hit.hit.picture)},
+                                          {"like", static_cast<double>(hit.hit.like)},
                                           {"matches", to_json(hit.matches)}});
   return object;
+}
+
+Result<Json::Object> image_detail(Library& library, ImageId id) {
+  Json::Object object = to_json(TRY(library.catalog().image(id)));
+  const auto texts = TRY(library.catalog().texts({&id, 1}));
+  if (texts.empty())
+    return Error{ErrorCode::kNotFound, "image " + std::to_string(id) + " has gone"};
+  append_words(object, texts.front());
+  return object;
+}
+
+Result<Json::Object> status_to_json(Library& library) {
+  Catalog& catalog = library.catalog();
+  const CatalogCounts counts = TRY(catalog.counts());
+  const WordCounts words = TRY(catalog.word_counts());
+  const auto active = TRY(catalog.active_model());
+  const auto projection = TRY(catalog.projection());
+  const auto searchable = library.searchable();
+  std::error_code ignored;
+  const auto catalog_bytes = static_cast<int64_t>(
+      std::filesystem::file_size(library.directory() + "/catalog.duckdb", ignored));
+  Json projected;
+  if (projection) {
+    Json::Array ratios;
+    for (const float ratio : projection->explained_variance_ratio)
+      ratios.emplace_back(static_cast<double>(ratio));
+    projected = Json::Object{{"kind", projection->kind},
+                             {"input_dim", projection->input_dim},
+                             {"output_dim", projection->output_dim},
+                             {"fitted_on", projection->fitted_on},
+                             {"explained_variance_ratio", std::move(ratios)}};
+  }
+  Json::Object object{{"library", to_utf8(library.directory())},
+                      {"version", MIMEME_VERSION},
+                      {"images", counts.images},
+                      {"files", counts.files},
+                      {"failed_files", counts.failed_files},
+                      {"bytes", counts.bytes},
+                      {"catalog_bytes", catalog_bytes},
+                      {"folders", paths_to_json(TRY(catalog.roots()))},
+                      {"model", active ? Json(active->name) : Json()},
+                      {"embedded", counts.embedded},
+                      {"searchable", searchable ? searchable->index->size() : 0},
+                      {"read", words.read},
+                      {"described", words.described},
+                      {"described_by_user", words.described_by_user},
+                      {"with_category", words.with_category},
+                      {"with_suggestion", words.with_suggestion},
+                      {"projection", std::move(projected)}};
+  if (searchable) object.emplace_back("isa", searchable->index->isa());
+  return object;
+}
+
+Json::Object to_json(const Job& job) {
+  static constexpr const char* kStates[] = {"waiting", "running", "done", "failed", "cancelled"};
+  const auto time = [](int64_t us) { return us == 0 ? Json() : Json(time_text(us)); };
+  return {{"number", job.number},
+          {"kind", job.kind},
+          {"state", kStates[static_cast<int>(job.state)]},
+          {"stage", job.progress.stage},
+          {"done", job.progress.done},
+          {"total", job.progress.total},
+          {"failed", job.progress.failed},
+          {"started_at", time(job.started_at_us)},
+          {"ended_at", time(job.ended_at_us)},
+          {"error", job.error}};
+}
+
+std::string time_text(int64_t us_since_1970) {
+  const time_t seconds = us_since_1970 / 1'000'000;
+  tm utc = {};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
 }
 
 }  // namespace mimeme

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/jobs.h"
 #include "engine/search.h"
 #include "engine/word_search.h"
 
@@ -30,6 +31,14 @@ Json::Array to_json(const std::vector<T>& items) {
   for (const T& item : items) list.emplace_back(to_json(item));
   return list;
 }
+
+// Everything known of one image. kNotFound.
+Result<Json::Object> image_detail(Library& library, ImageId id);
+// What the library holds: `mimeme status` and the API say the same.
+Result<Json::Object> status_to_json(Library& library);
+Json::Object to_json(const Job& job);
+// As RFC 3339 has it, to the second: "2026-11-25T10:00:00Z".
+std::string time_text(int64_t us_since_1970);
 
 // How a field is called: "says"…
 const char* name_of(TextField field);

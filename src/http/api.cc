@@ -1,193 +1,201 @@
 #include "http/api.h"
 
-#include <strings.h>
-
-#include <limits>
+#include <chrono>
 #include <utility>
-#include <vector>
 
 #include "base/number.h"
-#include "base/utf8.h"
-#include "core/sha256.h"
-#include "engine/edit.h"
-#include "engine/search.h"
-#include "engine/words.h"
-#include "http/answers.h"
+#include "http/api_impl.h"
+#include "http/assets.h"
+#include "http/conditional.h"
 #include "http/problem.h"
-#include "http/target.h"
-#include "media/scan.h"
 
 namespace mimeme {
 namespace {
 
-constexpr int kMaxPage = 1000;  // as many as a search by words gives
+constexpr int kMaxPage = 1000;   // as many as a search by words gives
+constexpr size_t kMaxBatch = 8;  // pictures in one inference: what comes in while one runs
 
-HttpResponse answer(Json::Object object) { return {.body = Json(std::move(object)).dump()}; }
+struct Route {
+  const char* method;
+  const char* path;  // {}: one segment, any
+  Answer (Api::Impl::*handler)(const Call&) const;
+};
 
-std::string media_type(const std::string& format) {
-  return format.empty() ? "application/octet-stream" : "image/" + format;
-}
+// The contract's operations, as docs/api/openapi.yaml has them.
+constexpr Route kRoutes[] = {
+    {"GET", "/api/v1/images", &Api::Impl::list_images},
+    {"POST", "/api/v1/images", &Api::Impl::upload_images},
+    {"GET", "/api/v1/images/{}", &Api::Impl::get_image},
+    {"PATCH", "/api/v1/images/{}", &Api::Impl::edit_image},
+    {"DELETE", "/api/v1/images/{}", &Api::Impl::delete_image},
+    {"GET", "/api/v1/images/{}/original", &Api::Impl::get_original},
+    {"GET", "/api/v1/images/{}/thumbnail", &Api::Impl::get_thumbnail},
+    {"GET", "/api/v1/images/{}/similar", &Api::Impl::similar_to_image},
+    {"POST", "/api/v1/similar", &Api::Impl::similar_to_picture},
+    {"POST", "/api/v1/queries", &Api::Impl::add_query_picture},
+    {"GET", "/api/v1/queries/{}/thumbnail", &Api::Impl::get_query_thumbnail},
+    {"GET", "/api/v1/search", &Api::Impl::search},
+    {"GET", "/api/v1/families", &Api::Impl::list_families},
+    {"GET", "/api/v1/suggestions", &Api::Impl::list_suggestions},
+    {"POST", "/api/v1/suggestions", &Api::Impl::answer_suggestions},
+    {"GET", "/api/v1/jobs", &Api::Impl::list_jobs},
+    {"POST", "/api/v1/jobs", &Api::Impl::start_job},
+    {"DELETE", "/api/v1/jobs/{}", &Api::Impl::cancel_job},
+    {"GET", "/api/v1/events", &Api::Impl::listen},
+    {"GET", "/api/v1/status", &Api::Impl::get_status},
+    {"GET", "/api/v1/failures", &Api::Impl::list_failures},
+    {"GET", "/healthz", &Api::Impl::get_health},
+    {"GET", "/readyz", &Api::Impl::get_readiness},
+    {"GET", "/metrics", &Api::Impl::get_metrics},
+};
 
-// Everything known of one image.
-Result<HttpResponse> show(Library& library, ImageId id) {
-  Json::Object object = to_json(TRY(library.catalog().image(id)));
-  const auto texts = TRY(library.catalog().texts({&id, 1}));
-  for (const ImageText& text : texts) append_words(object, text);
-  return answer(std::move(object));
-}
-
-Result<HttpResponse> list(Library& library, const HttpTarget& target) {
-  const auto after = TRY(target.get_integer("after", 0, 0, std::numeric_limits<int64_t>::max()));
-  const auto limit = TRY(target.get_integer("limit", 100, 1, kMaxPage));
-  const auto page = TRY(library.catalog().images(after, static_cast<int>(limit)));
-  Json next;
-  if (static_cast<int64_t>(page.size()) == limit) next = page.back().id;
-  return answer({{"images", to_json(page)}, {"next", std::move(next)}});
-}
-
-// Its bytes, as they lie on the disk. An image is its bytes, so this may be cached for ever; only
-// what was indexed is ever sent: a file that has changed since is not.
-Result<HttpResponse> original(Library& library, ImageId id, const DecodeLimits& limits,
-                              const HttpRequest& request) {
-  const ImageRecord image = TRY(library.catalog().image(id));
-  HttpResponse response{.content_type = media_type(image.info.format)};
-  const std::string etag = '"' + to_hex(image.sha256) + '"';
-  response.headers = {{"ETag", etag},
-                      {"Cache-Control", "private, max-age=31536000, immutable"},
-                      {"X-Content-Type-Options", "nosniff"}};
-  for (const auto& [name, value] : request.headers) {
-    if (value != etag || strcasecmp(name.c_str(), "If-None-Match") != 0) continue;
-    response.status = 304;
-    return response;
+// Whether the path is the route's; then `name` is what {} stands for.
+bool fits(std::string_view route, const std::vector<std::string>& path, std::string& name) {
+  for (const std::string& segment : path) {
+    if (!route.starts_with('/')) return false;
+    route.remove_prefix(1);
+    const std::string_view wanted = route.substr(0, route.find('/'));
+    if (wanted == "{}")
+      name = segment;
+    else if (wanted != segment)
+      return false;
+    route.remove_prefix(wanted.size());
   }
-  for (const std::string& path : image.paths) {
-    const auto file = read_file(path, limits.max_bytes);
-    if (!file || file->sha256 != image.sha256) continue;
-    response.body.assign(file->bytes.begin(), file->bytes.end());
-    return response;
-  }
-  return Error{ErrorCode::kNotFound,
-               "the file of image " + std::to_string(id) + " is gone or has changed"};
-}
-
-Result<HttpResponse> similar(Library& library, const Query& query, std::vector<ImageId> exclude,
-                             const HttpTarget& target) {
-  const SimilarOptions options{
-      .limit = static_cast<int>(TRY(target.get_integer("limit", 20, 1, kMaxPage))),
-      .min_similarity = static_cast<float>(TRY(target.get_share("min"))),
-      .exclude = std::move(exclude)};
-  const auto hits = TRY(with_images(library, TRY(nearest(library, query, options))));
-  return answer({{"hits", to_json(hits)}});
-}
-
-Result<HttpResponse> search(const WordSearch& by_words, const HttpTarget& target) {
-  const std::string text = target.get("q");
-  const auto found = TRY(
-      by_words.search(TRY(parse_query(text)),
-                      {.limit = static_cast<int>(TRY(target.get_integer("limit", 20, 1, kMaxPage))),
-                       .min_similarity = static_cast<float>(TRY(target.get_share("min")))}));
-  const auto hits = TRY(by_words.explain(found));
-  return answer({{"query", to_utf8(text)}, {"hits", to_json(hits)}});
-}
-
-// {"description"?, "category"?}; null or "" takes it away.
-Result<HttpResponse> edit(Library& library, ImageId id, const std::string& body) {
-  auto json = Json::parse(body);
-  if (!json) return Error{ErrorCode::kInvalidArgument, "the body: " + json.error().message};
-  if (json->object() == nullptr || json->object()->empty())
-    return Error{ErrorCode::kInvalidArgument,
-                 "the body must be an object with `description`, `category` or both"};
-  for (const auto& [key, value] : *json->object()) {  // all is looked at before anything is done
-    if (key != "description" && key != "category")
-      return Error{ErrorCode::kInvalidArgument,
-                   "`" + key + "` cannot be edited: description, category"};
-    if (!value.is_null() && value.string() == nullptr)
-      return Error{ErrorCode::kInvalidArgument, "`" + key + "` must be a text or null"};
-  }
-  const int64_t before = TRY(library.catalog().text_seq());
-  for (const auto& [key, value] : *json->object()) {
-    const std::string text = value.string() ? *value.string() : "";
-    if (key == "description") TRY(describe(library, id, text));
-    if (key == "category") TRY(name_category(library, id, text));
-  }
-  TRY(embed_texts(library, before));
-  return show(library, id);
-}
-
-Result<HttpResponse> forget(Library& library, ImageId id) {
-  TRY(library.catalog().image(id));
-  TRY(library.catalog().remove_images({&id, 1}));
-  TRY(library.refresh());
-  return HttpResponse{.status = 204, .content_type = ""};
-}
-
-Result<HttpResponse> status(Library& library) {
-  const CatalogCounts counts = TRY(library.catalog().counts());
-  const WordCounts words = TRY(library.catalog().word_counts());
-  return answer({{"images", counts.images},
-                 {"files", counts.files},
-                 {"failed_files", counts.failed_files},
-                 {"bytes", counts.bytes},
-                 {"embedded", counts.embedded},
-                 {"read", words.read},
-                 {"described", words.described},
-                 {"with_category", words.with_category},
-                 {"with_suggestion", words.with_suggestion}});
+  return route.empty();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Api>> Api::open(Library& library, const DecodeLimits& limits) {
-  auto by_words = TRY(WordSearch::open(library));
-  return std::unique_ptr<Api>(
-      new Api(library, limits, std::move(by_words), library.open_encoder({.threads = 0})));
+Result<ImageId> Call::id() const {
+  const auto number = parse_number<ImageId>(name);
+  if (!number || *number < 1) return Error{ErrorCode::kNotFound, "no image has this number"};
+  return *number;
 }
 
+std::span<const uint8_t> Call::body() const {
+  return {reinterpret_cast<const uint8_t*>(request.body.data()), request.body.size()};
+}
+
+Result<int> Call::limit() const {
+  return static_cast<int>(TRY(target.get_integer("limit", 100, 1, kMaxPage)));
+}
+
+HttpResponse answer(Json::Object object) { return {.body = Json(std::move(object)).dump()}; }
+
+Answer unchanging(const Call& call, const std::string& etag, const std::string& content_type,
+                  const std::function<Result<std::vector<uint8_t>>()>& bytes) {
+  const std::string quoted = '"' + etag + '"';
+  HttpResponse response{.content_type = content_type,
+                        .headers = {{"ETag", quoted},
+                                    {"Cache-Control", "private, max-age=31536000, immutable"},
+                                    {"X-Content-Type-Options", "nosniff"}}};
+  if (has_etag(call.request, quoted)) {
+    response.status = 304;
+    response.content_type.clear();
+    return response;
+  }
+  const std::vector<uint8_t> body = TRY(bytes());
+  response.body.assign(body.begin(), body.end());
+  return response;
+}
+
+Result<Json> parse_object(const std::string& body, std::span<const char* const> members) {
+  auto json = Json::parse(body);
+  if (!json) return Error{ErrorCode::kInvalidArgument, "the body: " + json.error().message};
+  std::string names;
+  for (const char* const member : members)
+    (names += names.empty() ? "" : ", ") += '`' + std::string(member) + '`';
+  if (json->object() == nullptr || json->object()->empty())
+    return Error{ErrorCode::kInvalidArgument, "the body must be an object with " + names};
+  for (const auto& [key, value] : *json->object()) {
+    bool is_known = false;
+    for (const char* const member : members) is_known = is_known || key == member;
+    if (!is_known)
+      return Error{ErrorCode::kInvalidArgument, "`" + key + "` is not known here: " + names};
+  }
+  return json;
+}
+
+Result<Region> parse_box(const std::string& text) {
+  double shares[4] = {};
+  size_t n = 0, at = 0;
+  bool is_right = true;
+  for (; is_right && at <= text.size(); ++n) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    const auto share = parse_number<double>(text.substr(at, comma - at));
+    is_right = n < 4 && share && *share >= 0 && *share <= 1;
+    if (is_right) shares[n] = *share;
+    at = comma + 1;
+  }
+  const auto& [left, top, width, height] = shares;
+  constexpr double kRounding = 1e-6;
+  if (!is_right || n != 4 || width <= 0 || height <= 0 || left + width > 1 + kRounding ||
+      top + height > 1 + kRounding)
+    return Error{ErrorCode::kInvalidArgument,
+                 "`box` must be left,top,width,height as shares of the picture: 0.5,0,0.5,1"};
+  return Region{.left = left, .top = top, .width = width, .height = height};
+}
+
+Api::Impl::Impl(Library& l, Jobs& j, Events& e, ApiOptions o, std::unique_ptr<WordSearch> w,
+                Result<std::unique_ptr<ImageEncoder>> loaded)
+    : library(l),
+      jobs(j),
+      events(e),
+      options(std::move(o)),
+      by_words(std::move(w)),
+      encoder(loaded ? Result<std::unique_ptr<BatchingEncoder>>(
+                           std::make_unique<BatchingEncoder>(*std::move(loaded), kMaxBatch))
+                     : loaded.error()),
+      thumbnails(l.directory(), options.limits),
+      uploads(l, options.limits),
+      pictures(l, options.limits, [this] { return find_encoder(); }) {}
+
+Result<const ImageEncoder*> Api::Impl::find_encoder() const {
+  if (!encoder) return encoder.error();
+  return encoder->get();
+}
+
+Result<Job> Api::Impl::start(const std::string& kind) const {
+  const auto work = options.jobs.find(kind);
+  if (work == options.jobs.end())
+    return Error{ErrorCode::kInvalidArgument, "there is no work called \"" + kind + '"'};
+  return jobs.start(kind, work->second);
+}
+
+Result<std::unique_ptr<Api>> Api::open(Library& library, Jobs& jobs, Events& events,
+                                       ApiOptions options) {
+  auto by_words = TRY(WordSearch::open(library));
+  return std::unique_ptr<Api>(
+      new Api(std::make_unique<Impl>(library, jobs, events, std::move(options), std::move(by_words),
+                                     library.open_encoder({.threads = 0}))));
+}
+
+Api::Api(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Api::~Api() = default;
+
 HttpResponse Api::operator()(const HttpRequest& request) const {
-  const auto respond = [&]() -> Result<HttpResponse> {
+  const auto start = std::chrono::steady_clock::now();
+  std::string route = "none";  // for the metrics: never what a client made up
+  const auto respond = [&]() -> Answer {
     const HttpTarget target = TRY(parse_target(request.target));
-    const auto& path = target.path;
-    const bool reads = request.method == "GET" || request.method == "HEAD";
-    const auto only = [&](const char* methods) {
-      return method_not_allowed(request.method, methods);
-    };
-    if (path == std::vector<std::string>{"healthz"} || path == std::vector<std::string>{"readyz"})
-      return reads ? answer({{"status", "ok"}}) : only("GET, HEAD");
-    const Error none{ErrorCode::kNotFound, "no such address"};
-    if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return none;
-    if (path.size() == 3) {
-      if (path[2] == "status") return reads ? status(library_) : only("GET, HEAD");
-      if (path[2] == "images") return reads ? list(library_, target) : only("GET, HEAD");
-      if (path[2] == "search") return reads ? search(*by_words_, target) : only("GET, HEAD");
-      if (path[2] != "similar") return none;
-      if (request.method != "POST") return only("POST");
-      const auto encoder = [&]() -> Result<const ImageEncoder*> {
-        if (!encoder_) return encoder_.error();
-        return encoder_->get();
-      };
-      const std::string& sent = request.body;
-      const Query query =
-          TRY(query_by_bytes(library_, {reinterpret_cast<const uint8_t*>(sent.data()), sent.size()},
-                             sha256(sent.data(), sent.size()), limits_, encoder));
-      return similar(library_, query, {}, target);
+    const std::string method = request.method == "HEAD" ? "GET" : request.method;
+    std::string allowed;
+    for (const Route& one : kRoutes) {
+      Call call{.request = request, .target = target, .name = ""};
+      if (!fits(one.path, target.path, call.name)) continue;
+      route = one.path;
+      if (method == one.method) return (*impl_.*one.handler)(call);
+      (allowed += allowed.empty() ? "" : ", ") += one.method;
+      if (std::string_view(one.method) == "GET") allowed += ", HEAD";
     }
-    if (path[2] != "images" || path.size() > 5) return none;
-    const ImageId id = parse_number<ImageId>(path[3]).value_or(0);
-    if (id < 1) return Error{ErrorCode::kNotFound, "no image has this number"};
-    if (path.size() == 4) {
-      if (reads) return show(library_, id);
-      if (request.method == "PATCH") return edit(library_, id, request.body);
-      if (request.method == "DELETE") return forget(library_, id);
-      return only("GET, HEAD, PATCH, DELETE");
-    }
-    if (path[4] != "original" && path[4] != "similar") return none;
-    if (!reads) return only("GET, HEAD");
-    if (path[4] == "original") return original(library_, id, limits_, request);
-    // Its neighbours are asked for.
-    return similar(library_, TRY(query_by_id(library_, id)), {id}, target);
+    if (!allowed.empty()) return method_not_allowed(request.method, allowed);
+    return serve_asset(request, target);
   };
-  auto response = respond();
-  return response ? *std::move(response) : problem(response.error());
+  auto answered = respond();
+  HttpResponse response = answered ? *std::move(answered) : problem(answered.error());
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  impl_->metrics.count(request.method, route, response.status, took.count());
+  return response;
 }
 
 }  // namespace mimeme

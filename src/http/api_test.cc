@@ -1,5 +1,7 @@
 #include "http/api.h"
 
+#include <future>
+
 #include "base/json.h"
 #include "engine/ingest.h"
 #include "engine/test_library.h"
@@ -23,7 +25,9 @@ class ApiTest : public LibraryTest {
     library_ = *std::move(library);
     ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
     ASSERT_TRUE(learn_words(*library_, {}, {}));
-    auto api = Api::open(*library_, {});
+    auto api =
+        Api::open(*library_, jobs_, events_,
+                  {.limits = {}, .jobs = {{"words", [](auto&, auto&) { return Result<>(); }}}});
     ASSERT_TRUE(api) << api.error().message;
     api_ = *std::move(api);
   }
@@ -50,17 +54,21 @@ class ApiTest : public LibraryTest {
 
   std::vector<std::string> files_;
   std::unique_ptr<Library> library_;
+  Events events_;
+  Jobs jobs_{[](const Job&) {}};
   std::unique_ptr<Api> api_;
 };
 
 using Ids = std::vector<int64_t>;
 
 TEST_F(ApiTest, ImagesArePaged) {
-  const Json first = get("/api/v1/images?limit=2"), rest = get("/api/v1/images?limit=2&after=2");
-  EXPECT_EQ(ids(first["images"]), (Ids{1, 2}));
+  const Json first = get("/api/v1/images?limit=2"), rest = get("/api/v1/images?limit=2&cursor=2");
+  EXPECT_EQ(ids(first["images"]), (Ids{3, 2})) << "the newest first";
   EXPECT_EQ(*first["next"].integer(), 2);
-  EXPECT_EQ(ids(rest["images"]), (Ids{3}));
+  EXPECT_EQ(ids(rest["images"]), (Ids{1}));
   EXPECT_TRUE(rest["next"].is_null());
+  EXPECT_EQ(ids(get("/api/v1/images?order=oldest&limit=2")["images"]), (Ids{1, 2}));
+  EXPECT_EQ(get("/api/v1/images?name=2.tiff")["images"].array()->size(), 1U);
 }
 
 TEST_F(ApiTest, AnImageTellsWhatIsKnownOfIt) {
@@ -150,6 +158,107 @@ TEST_F(ApiTest, AForgottenImageIsGoneAndItsFileStays) {
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 
+TEST_F(ApiTest, AFormBringsPicturesEachWithItsOutcome) {
+  const std::string fresh = bytes_of(add_picture(9)), known = bytes_of(files_[0]);
+  const std::string type = "multipart/form-data; boundary=xyz";
+  const auto part = [](const std::string& name, const std::string& bytes) {
+    return "--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
+           "\"\r\nContent-Type: image/tiff\r\n\r\n" + bytes + "\r\n";
+  };
+  const auto send = [&](const std::string& body) {
+    return (*api_)({.method = "POST",
+                    .target = "/api/v1/images",
+                    .headers = {{"content-type", type}},
+                    .body = body});
+  };
+  const HttpResponse sent = send(part("gr\u00F6\u00DFe %22a%22.tiff", fresh) + part("b", known) +
+                                 part("c.jpg", "text") + "--xyz--\r\n");
+  ASSERT_EQ(sent.status, 200) << sent.body;
+  const Json answered = parsed(sent);
+  const Json::Array& files = *answered["files"].array();
+  ASSERT_EQ(files.size(), 3U);
+  EXPECT_EQ(*files[0]["outcome"].string(), "added");
+  EXPECT_EQ(*files[0]["name"].string(), "gr\u00F6\u00DFe \"a\".tiff");
+  EXPECT_EQ(*files[1]["outcome"].string(), "known");
+  EXPECT_EQ(*(*files[1]["image"]["paths"].array())[0].string(), files_[0]);
+  EXPECT_EQ(*files[2]["outcome"].string(), "failed");
+  EXPECT_EQ(*files[2]["problem"]["code"].string(), "unsupported");
+  EXPECT_EQ(*get("/api/v1/status")["images"].integer(), 4);
+  EXPECT_EQ(*(*get("/api/v1/jobs")["jobs"].array())[0]["kind"].string(), "words");
+
+  EXPECT_EQ(send(part("a", fresh)).status, 400) << "the form's end is missing";
+  EXPECT_EQ(send("--xyz--\r\n").status, 400);
+  EXPECT_EQ(
+      send("--xyz\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\ny\r\n--xyz--\r\n").status,
+      400);
+}
+
+TEST_F(ApiTest, SuggestionsAreAnswered) {
+  ASSERT_TRUE(library_->catalog().suggest_categories(
+      std::vector<CategorySuggestion>{{1, "cats", 0.9F}, {2, "cats", 0.9F}, {3, "dogs", 0.9F}}));
+  const Json page = get("/api/v1/suggestions?limit=2");
+  EXPECT_EQ(page["suggestions"].array()->size(), 2U);
+  EXPECT_EQ(*page["next"].integer(), 2);
+  EXPECT_EQ(get("/api/v1/suggestions?limit=2&cursor=2")["suggestions"].array()->size(), 1U);
+  EXPECT_EQ(*(*get("/api/v1/families")["families"].array())[0]["suggested"].integer(), 2);
+
+  const auto answer_with = [&](const std::string& body) {
+    return *parsed(call("POST", "/api/v1/suggestions", body))["answered"].integer();
+  };
+  EXPECT_EQ(answer_with(R"({"answer": "refuse", "images": [3, 3, 99]})"), 1);
+  EXPECT_EQ(answer_with(R"({"answer": "accept", "category": "cats"})"), 2);
+  EXPECT_EQ(ids(get("/api/v1/search?q=category:cats")["hits"]), (Ids{2, 1}));
+  EXPECT_EQ(get("/api/v1/suggestions")["suggestions"].array()->size(), 0U);
+}
+
+TEST_F(ApiTest, ThumbnailsAreWebPAndKept) {
+  const HttpResponse small = call("GET", "/api/v1/images/1/thumbnail?size=256");
+  EXPECT_EQ(small.status, 200);
+  EXPECT_EQ(small.content_type, "image/webp");
+  EXPECT_EQ(small.body.substr(8, 4), "WEBP");
+  const HttpResponse again =
+      (*api_)({.target = "/api/v1/images/1/thumbnail?size=256",
+               .headers = {{"if-none-match", small.headers.front().second}}});
+  EXPECT_EQ(again.status, 304);
+}
+
+TEST_F(ApiTest, TheWebAppAndTheContractAreServedAndTheAppsOwnAddressesToo) {
+  for (const char* address : {"/", "/search?q=x", "/image/7", "/image/similar/batman.jpg"}) {
+    const HttpResponse page = call("GET", address);
+    EXPECT_EQ(page.status, 200) << address;
+    EXPECT_TRUE(page.content_type.starts_with("text/html")) << address;
+    EXPECT_NE(page.body.find("<html"), std::string::npos) << address;
+  }
+  EXPECT_NE(get("/openapi.json")["paths"].object(), nullptr);
+  const HttpResponse packed =
+      (*api_)({.target = "/docs", .headers = {{"Accept-Encoding", "br, gzip"}}});
+  EXPECT_EQ(packed.body.substr(0, 2), "\x1F\x8B");
+}
+
+TEST_F(ApiTest, EventsBeginWithWhatRuns) {
+  std::promise<void> end;
+  jobs_.start("words", [&](auto&, auto&) {
+    end.get_future().wait();
+    return Result<>();
+  });
+  const HttpResponse stream = call("GET", "/api/v1/events");
+  end.set_value();
+  EXPECT_TRUE(stream.stays_open);
+  EXPECT_EQ(stream.content_type, "text/event-stream");
+  EXPECT_NE(stream.body.find("event: job\ndata: {"), std::string::npos) << stream.body;
+}
+
+TEST_F(ApiTest, MetricsCountWhatWasAnswered) {
+  call("GET", "/api/v1/images/77");
+  call("GET", "/api/v1/images/78");
+  const std::string text = call("GET", "/metrics").body;
+  EXPECT_NE(text.find("mimeme_http_requests_total{method=\"GET\",route=\"/api/v1/images/{}\","
+                      "status=\"404\"} 2"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("mimeme_images 3"), std::string::npos);
+}
+
 TEST_F(ApiTest, ErrorsAreProblemsWithAStableCode) {
   const struct {
     const char *method, *target;
@@ -157,7 +266,29 @@ TEST_F(ApiTest, ErrorsAreProblemsWithAStableCode) {
     int status;
     const char* code;
   } cases[] = {
-      {"GET", "/", "", 404, "not_found"},
+      {"GET", "/api", "", 404, "not_found"},
+      {"GET", "/nothing", "", 404, "not_found"},
+      {"GET", "/assets/nothing.js", "", 404, "not_found"},
+      {"GET", "/api/v1/search?like=-1", "", 400, "invalid_argument"},
+      {"POST", "/", "", 405, "method_not_allowed"},
+      {"GET", "/api/v1/images?order=best", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/images/1/thumbnail?size=300", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/images/1/similar?box=0,0,1", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/images/1/similar?box=0.5,0,0.6,1", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/images/1/similar?box=0,0,0,1", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?like=x", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?weight=1&q=a", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?q=a&weight=11", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?q=a&box=0,0,1,1", "", 400, "invalid_argument"},
+      {"GET", "/api/v1/search?like=77", "", 404, "not_found"},
+      {"GET", "/api/v1/queries/x/thumbnail", "", 404, "not_found"},
+      {"POST", "/api/v1/images", "no form", 415, "unsupported"},
+      {"POST", "/api/v1/jobs", R"({"kind": "nothing"})", 400, "invalid_argument"},
+      {"DELETE", "/api/v1/jobs/7", "", 404, "not_found"},
+      {"POST", "/api/v1/suggestions", R"({"answer": "accept"})", 400, "invalid_argument"},
+      {"POST", "/api/v1/suggestions", R"({"answer": "no", "images": []})", 400, "invalid_argument"},
+      {"POST", "/api/v1/suggestions", R"({"answer": "accept", "images": ["1"]})", 400,
+       "invalid_argument"},
       {"GET", "/api/v1/nothing", "", 404, "not_found"},
       {"GET", "/api/v1/images/x", "", 404, "not_found"},
       {"GET", "/api/v1/images/-1", "", 404, "not_found"},

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,9 @@ struct HttpRequest {
   std::string target;  // path and query as they came: "/api/v1/search?q=%22a%20b%22"
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+
+  // The value of the first field of this name, in whatever case, or "".
+  std::string header(std::string_view name) const;
 };
 
 struct HttpResponse {
@@ -21,6 +25,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // besides Content-Type and -Length
   std::string body;
+  // An event stream: after the body comes what Server::publish() sends.
+  bool stays_open = false;
 };
 
 // Called on several threads at once. Does not throw but for our own bugs (a 500).

@@ -22,6 +22,8 @@
 namespace mimeme {
 namespace {
 
+constexpr auto kHeartbeat = std::chrono::seconds(15);
+
 struct Traits : restinio::default_traits_t {
   static constexpr bool use_connection_count_limiter = true;
 };
@@ -88,20 +90,72 @@ struct Server::Impl {
     }
   }
 
-  void send(restinio::request_t& request, HttpResponse response) {
-    auto out = request.create_response(
+  // The answer's head, for one kind of body.
+  template <typename Output>
+  auto begin(restinio::request_t& request, const HttpResponse& response) {
+    auto out = request.create_response<Output>(
         {restinio::http_status_code_t{static_cast<uint16_t>(response.status)},
          reason(response.status)});
     if (!response.content_type.empty())
       out.append_header(restinio::http_field::content_type, response.content_type);
-    for (auto& [name, value] : response.headers) out.append_header(name, value);
+    for (const auto& [name, value] : response.headers) out.append_header(name, value);
     if (stopping) out.connection_close();
-    if (std::string_view(request.header().method().c_str()) != "HEAD")
-      out.set_body(std::move(response.body));
+    return out;
+  }
+
+  void send(restinio::request_t& request, HttpResponse response) {
     // Called on RESTinio's thread, when it is written or the connection has gone.
-    out.done([this](const auto&) {
-      const std::lock_guard lock(mu);
-      if (--unanswered == 0) all_answered.notify_all();
+    const auto written = [this](const auto&) { count_answered(); };
+    if (std::string_view(request.header().method().c_str()) == "HEAD") {
+      auto out = begin<restinio::user_controlled_output_t>(request, response);
+      out.set_content_length(response.body.size());
+      out.done(written);
+    } else if (response.stays_open && !stopping) {
+      auto stream = std::make_shared<Stream>(begin<restinio::chunked_output_t>(request, response));
+      post([this, stream, text = std::move(response.body)] {
+        streams.push_back(stream);
+        write(stream, text);
+      });
+      count_answered();  // what follows is waited for by nobody
+    } else {
+      auto out = begin<restinio::restinio_controlled_output_t>(request, response);
+      out.set_body(std::move(response.body));
+      out.done(written);
+    }
+  }
+
+  void count_answered() {
+    const std::lock_guard lock(mu);
+    if (--unanswered == 0) all_answered.notify_all();
+  }
+
+  // --- Streams; all of this on the I/O thread.
+
+  using Stream = restinio::response_builder_t<restinio::chunked_output_t>;
+
+  template <typename F>
+  void post(F f) {
+    restinio::asio_ns::post(*io, std::move(f));
+  }
+
+  void write(const std::shared_ptr<Stream>& stream, const std::string& text) {
+    stream->append_chunk(text);
+    stream->flush([this, weak = std::weak_ptr(stream)](const auto& error) {
+      if (error) std::erase(streams, weak.lock());
+    });
+  }
+
+  void write_to_all(const std::string& text) {
+    for (const auto& stream : std::vector(streams)) write(stream, text);
+  }
+
+  // A comment now and then shows whose connection has gone, and keeps proxies from closing others.
+  void keep_alive() {
+    heartbeat.expires_after(kHeartbeat);
+    heartbeat.async_wait([this](const auto& error) {
+      if (error) return;
+      write_to_all(": \n\n");
+      keep_alive();
     });
   }
 
@@ -128,6 +182,8 @@ struct Server::Impl {
   // a data race when opening fails. Freeing them closes the connections.
   std::unique_ptr<IoContext> io = std::make_unique<IoContext>();
   std::unique_ptr<restinio::http_server_t<Traits>> server;
+  restinio::asio_ns::steady_timer heartbeat{*io};
+  std::vector<std::shared_ptr<Stream>> streams;  // the I/O thread's
   std::jthread io_thread;
 };
 
@@ -164,6 +220,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
     server.server = std::make_unique<restinio::http_server_t<Traits>>(
         restinio::external_io_context(*server.io), std::move(settings));
     server.server->open_sync();
+    server.keep_alive();
     server.io_thread = std::jthread([&server] { server.io->run(); });
   } catch (const restinio::asio_ns::system_error& e) {
     if (e.code() == restinio::asio_ns::error::address_in_use)
@@ -180,6 +237,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
+void Server::publish(const std::string& text) {
+  impl_->post([impl = impl_.get(), text] { impl->write_to_all(text); });
+}
+
 void Server::stop() {
   if (impl_->stopping.exchange(true)) return;
   impl_->waiting.close();  // workers take what is in it, then end
@@ -188,11 +249,13 @@ void Server::stop() {
     std::unique_lock lock(impl_->mu);
     impl_->all_answered.wait_for(lock, impl_->timeout, [&] { return impl_->unanswered == 0; });
   }
-  restinio::asio_ns::post(*impl_->io, [this] {
+  impl_->post([this] {
+    impl_->heartbeat.cancel();
     impl_->server->close_sync();
     impl_->io->stop();
   });
   impl_->io_thread.join();
+  impl_->streams.clear();
   impl_->io->free_handlers();  // connections count themselves out in the server when they go
   impl_->server.reset();
   impl_->io.reset();

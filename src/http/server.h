@@ -38,6 +38,10 @@ class Server {
 
   uint16_t port() const;
 
+  // To everyone whose answer stays open. Who does not take it within idle_timeout_s is hung up on.
+  // Any thread; not after stop() was called.
+  void publish(const std::string& text);
+
   // Answers what has come in, with 503 what comes in meanwhile, and hangs up. Returns when all is
   // written, or after idle_timeout_s. Call it from no handler, and from one thread at a time.
   void stop();

@@ -80,6 +80,7 @@ Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit, Order
 
 Result<std::vector<ImageRecord>> Catalog::images_named(const std::string& name, int limit) {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
+    if (name.find('/') != name.npos) return std::vector<ImageRecord>{};  // no name of a file
     const std::string end = "/" + name;
     return read_records(c, TRY(read_ids(c,
                                         "SELECT id FROM images WHERE id IN (SELECT image_id FROM "

@@ -70,6 +70,12 @@ export function copy_into(folder, files) {
   });
 }
 
+// How many files there are in a folder and below it; 0 without one.
+export function files_below(folder) {
+  if (!fs.existsSync(folder)) return 0;
+  return fs.readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).length;
+}
+
 // A picture with white capitals above and below, outlined in black, as a meme has them.
 export async function make_meme(file, stamp, top, bottom) {
   const line = (text, y) => `<text x="320" y="${y}" font-family="Bebas Neue" font-size="64" text-anchor="middle" fill="white" stroke="black" stroke-width="6" paint-order="stroke">${text}</text>`;

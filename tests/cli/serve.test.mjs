@@ -1,14 +1,13 @@
 // mimeme serve, over a real socket, on a real library with the real models.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { before, test } from 'node:test';
 import sharp from 'sharp';
-import { copy_into, environment, json, make_meme, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
+import { serve, started } from '../http/server.mjs';
+import { copy_into, json, make_meme, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
 
 const folder = scratch();
 const library = path.join(folder, 'library');
@@ -20,53 +19,37 @@ before(async () => {
   json(library, 0, 'add', pictures);
 });
 
-// Starts the server; `end` sends SIGTERM and resolves to its exit status.
-async function serve(...args) {
-  return started(program, ['serve', '--port', '0', '--json', ...args]);
-}
-
-async function started(command, args) {
-  const child = spawn(command, args, { env: environment(library), stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
-    once(child, 'close').then(([code]) => assert.fail(`the server ended with ${code}`)),
-  ]);
-  const { address } = JSON.parse(line);
-  const call = async (method, target, body) => {
-    const response = await fetch(address + target, { method, body, signal: AbortSignal.timeout(60_000) });
-    const text = await response.text();
-    return { status: response.status, type: response.headers.get('content-type'), json: text && text[0] === '{' ? JSON.parse(text) : null };
-  };
-  const end = async () => {
-    child.kill('SIGTERM');
-    const [code] = await once(child, 'close');
-    return code;
-  };
-  return { address, call, end };
+// Calls without regard to the contract, which is what tests/http is for.
+async function call(server, method, target, body) {
+  const response = await fetch(server.address + target, { method, body, signal: AbortSignal.timeout(60_000) });
+  const text = await response.text(), type = response.headers.get('content-type');
+  return { status: response.status, type, json: text && text[0] === '{' ? JSON.parse(text) : null };
 }
 
 test('it answers as the command line does, takes edits, and ends on SIGTERM', async () => {
   const cli = json(library, 0, 'search', 'not today', '--limit', '1').hits[0];
-  const server = await serve();
+  const server = await serve(library);
   try {
-    const status = await server.call('GET', '/api/v1/status');
+    const status = await call(server, 'GET', '/api/v1/status');
     assert.equal(status.json.images, 7);
-    const found = await server.call('GET', '/api/v1/search?q=not+today&limit=1');
+    const found = await call(server, 'GET', '/api/v1/search?q=not+today&limit=1');
     assert.deepEqual(found.json.hits[0], cli);
 
     // An edited copy, sent, finds the original.
     const edited = await sharp(path.join(pictures, 'meme.png')).resize(320).jpeg({ quality: 60 }).toBuffer();
-    const similar = await server.call('POST', '/api/v1/similar?limit=1', edited);
+    const similar = await call(server, 'POST', '/api/v1/similar?limit=1', edited);
     assert.equal(similar.json.hits[0].id, cli.id);
 
     const original = await fetch(`${server.address}/api/v1/images/${cli.id}/original`);
     assert.deepEqual(Buffer.from(await original.arrayBuffer()), fs.readFileSync(path.join(pictures, 'meme.png')));
 
-    assert.equal((await server.call('PATCH', `/api/v1/images/${cli.id}`, '{"description": "a walrus in a hat"}')).status, 200);
-    assert.equal((await server.call('GET', '/api/v1/search?q=walrus')).json.hits[0].id, cli.id);
+    const edit = '{"description": "a walrus in a hat"}';
+    assert.equal((await call(server, 'PATCH', `/api/v1/images/${cli.id}`, edit)).status, 200);
+    assert.equal((await call(server, 'GET', '/api/v1/search?q=walrus')).json.hits[0].id, cli.id);
 
-    const refused = await server.call('POST', '/api/v1/similar', 'these are words');
-    assert.deepEqual([refused.status, refused.type, refused.json.code], [415, 'application/problem+json', 'unsupported']);
+    const refused = await call(server, 'POST', '/api/v1/similar', 'these are words');
+    assert.deepEqual([refused.status, refused.json.code], [415, 'unsupported']);
+    assert.equal(refused.type, 'application/problem+json');
 
     const beside = mimeme(library, 'search', 'walrus');
     assert.equal(beside.code, 4);
@@ -79,10 +62,10 @@ test('it answers as the command line does, takes edits, and ends on SIGTERM', as
 });
 
 test('many at once, and pictures that break off, leave it as it was', async () => {
-  const server = await serve();
+  const server = await serve(library);
   try {
     const answers = await Promise.all(Array.from({ length: 200 }, (_, i) =>
-      server.call('GET', i % 2 ? '/api/v1/search?q=friend' : '/api/v1/images/1/similar')));
+      call(server, 'GET', i % 2 ? '/api/v1/search?q=friend' : '/api/v1/images/1/similar')));
     for (const { status } of answers) assert.ok(status === 200 || status === 503, `status ${status}`);
     assert.ok(answers.some(({ status }) => status === 200));
 
@@ -96,15 +79,15 @@ test('many at once, and pictures that break off, leave it as it was', async () =
       await once(socket, 'close');
     }
     const cut = fs.readFileSync(path.join(pictures, 'meme.png')).subarray(0, 5000);
-    assert.equal((await server.call('POST', '/api/v1/similar', cut)).status, 422);
-    assert.equal((await server.call('GET', '/api/v1/status')).json.images, 7);
+    assert.equal((await call(server, 'POST', '/api/v1/similar', cut)).status, 422);
+    assert.equal((await call(server, 'GET', '/api/v1/status')).json.images, 7);
   } finally {
     assert.equal(await server.end(), 0);
   }
 });
 
 test('a port that is taken, and a body over the limit', async () => {
-  const server = await serve('--max-bytes', '100000');
+  const server = await serve(library, '--max-bytes', '100000');
   try {
     const { port } = new URL(server.address);
     const other = path.join(folder, 'other', 'library');
@@ -113,16 +96,17 @@ test('a port that is taken, and a body over the limit', async () => {
     assert.equal(second.code, 4);
     assert.match(second.stderr, new RegExp(`${port}.*in use`));
     // The server may answer 413 or hang up before all is sent.
-    const large = await server.call('POST', '/api/v1/similar', Buffer.alloc(4_000_000)).catch(error => ({ status: error.name }));
+    const large = await call(server, 'POST', '/api/v1/similar', Buffer.alloc(4_000_000))
+      .catch(error => ({ status: error.name }));
     assert.ok([413, 400, 'TypeError'].includes(large.status), `status ${large.status}`);
-    assert.equal((await server.call('GET', '/healthz')).status, 200);
+    assert.equal((await call(server, 'GET', '/healthz')).status, 200);
   } finally {
     assert.equal(await server.end(), 0);
   }
 });
 
 test('more connections than the system has descriptors for wait, and go on', async () => {
-  const server = await started('bash', ['-c', `ulimit -n 140; exec "${program}" serve --port 0 --json`]);
+  const server = await started(library, 'bash', ['-c', `ulimit -n 140; exec "${program}" serve --port 0 --json`]);
   try {
     const { port } = new URL(server.address);
     const sockets = Array.from({ length: 300 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
@@ -131,7 +115,7 @@ test('more connections than the system has descriptors for wait, and go on', asy
     sockets[0].write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
     assert.match(String((await once(sockets[0], 'data'))[0]), /^HTTP\/1.1 200/);
     for (const socket of sockets) socket.destroy();
-    assert.equal((await server.call('GET', '/healthz')).status, 200);
+    assert.equal((await call(server, 'GET', '/healthz')).status, 200);
   } finally {
     assert.equal(await server.end(), 0);
   }

@@ -1,0 +1,163 @@
+// The handlers of families, jobs and the library's state.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include "base/number.h"
+#include "base/utf8.h"
+#include "engine/words.h"
+#include "http/answers.h"
+#include "http/api_impl.h"
+
+namespace mimeme {
+namespace {
+
+// Bytes of this process in memory, as Linux tells.
+int64_t resident_bytes() {
+  int64_t pages = 0;
+  if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
+    if (std::fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace
+
+void Api::Impl::tell_size() const {
+  if (const auto counts = library.catalog().counts())
+    events.publish("library", Json::Object{{"images", counts->images}});
+}
+
+Answer Api::Impl::list_families(const Call&) const {
+  Json::Array families;
+  for (const Family& family : TRY(library.catalog().families())) {
+    Json::Array cover;
+    for (const ImageId id : family.cover) cover.emplace_back(id);
+    families.push_back(Json::Object{{"name", family.name},
+                                    {"images", family.images},
+                                    {"suggested", family.suggested},
+                                    {"cover", std::move(cover)}});
+  }
+  return answer({{"families", std::move(families)}});
+}
+
+Answer Api::Impl::list_suggestions(const Call& call) const {
+  const auto limit = static_cast<size_t>(TRY(call.limit()));
+  const auto cursor =
+      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const std::vector<ImageId> all = TRY(library.catalog().images_with_suggestion());  // by id
+  const auto first = std::upper_bound(all.begin(), all.end(), cursor);
+  const std::vector<ImageId> page(
+      first, first + std::min<ptrdiff_t>(static_cast<ptrdiff_t>(limit), all.end() - first));
+  const auto texts = TRY(library.catalog().texts(page));
+  Json::Array suggestions;
+  auto text = texts.begin();
+  for (const ImageRecord& image : TRY(library.catalog().images_by_id(page))) {
+    while (text != texts.end() && text->id != image.id) ++text;
+    if (text == texts.end()) break;
+    if (text->suggested_category.empty()) continue;  // answered meanwhile
+    suggestions.push_back(
+        Json::Object{{"image", to_json(image)}, {"category", text->suggested_category}});
+  }
+  Json next;
+  if (page.size() == limit && first + static_cast<ptrdiff_t>(limit) != all.end())
+    next = page.back();
+  return answer({{"suggestions", std::move(suggestions)}, {"next", std::move(next)}});
+}
+
+Answer Api::Impl::answer_suggestions(const Call& call) const {
+  static constexpr const char* kMembers[] = {"answer", "images", "category"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  const std::string* const said = json["answer"].string();
+  if (!said || (*said != "accept" && *said != "refuse"))
+    return Error{ErrorCode::kInvalidArgument, "`answer` must be \"accept\" or \"refuse\""};
+  const auto with = *said == "accept" ? Catalog::Answer::kAccept : Catalog::Answer::kRefuse;
+  const std::string* const category = json["category"].string();
+  const Json::Array* const images = json["images"].array();
+  if ((category == nullptr) == (images == nullptr))
+    return Error{ErrorCode::kInvalidArgument, "name `images` by number or a `category`, not both"};
+  if (images &&
+      std::any_of(images->begin(), images->end(), [](const Json& id) { return !id.integer(); }))
+    return Error{ErrorCode::kInvalidArgument, "`images` must be numbers of images"};
+
+  Catalog& catalog = library.catalog();
+  const int64_t before = TRY(catalog.text_seq());
+  int64_t answered = 0;
+  if (category) answered = TRY(catalog.answer_suggestions(*category, with));
+  if (images)
+    for (const Json& id : *images) {
+      const auto done = catalog.answer_suggestion(*id.integer(), with);
+      if (!done && done.error().code != ErrorCode::kNotFound) return done.error();
+      answered += done ? 1 : 0;
+    }
+  if (answered > 0) TRY(embed_texts(library, before));
+  return answer({{"answered", answered}});
+}
+
+Answer Api::Impl::list_jobs(const Call&) const { return answer({{"jobs", to_json(jobs.list())}}); }
+
+Answer Api::Impl::start_job(const Call& call) const {
+  static constexpr const char* kMembers[] = {"kind"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  if (!json["kind"].string()) return Error{ErrorCode::kInvalidArgument, "`kind` must be a text"};
+  HttpResponse response = answer(to_json(TRY(start(*json["kind"].string()))));
+  response.status = 202;
+  return response;
+}
+
+Answer Api::Impl::cancel_job(const Call& call) const {
+  HttpResponse response =
+      answer(to_json(TRY(jobs.cancel(parse_number<int64_t>(call.name).value_or(0)))));
+  response.status = 202;
+  return response;
+}
+
+Answer Api::Impl::listen(const Call&) const {
+  HttpResponse response{.content_type = "text/event-stream",
+                        .headers = {{"Cache-Control", "no-store"}},
+                        .stays_open = true};
+  response.body = ": hello\n\n";  // so that the client knows that it is connected
+  for (const Job& job : jobs.list())
+    if (job.state == Job::State::kWaiting || job.state == Job::State::kRunning)
+      response.body += event_text("job", to_json(job));
+  return response;
+}
+
+Answer Api::Impl::get_status(const Call&) const { return answer(TRY(status_to_json(library))); }
+
+Answer Api::Impl::list_failures(const Call& call) const {
+  Json::Array failures;
+  for (const FailedFile& file : TRY(library.catalog().failed_files(TRY(call.limit()))))
+    failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
+  return answer({{"failures", std::move(failures)}});
+}
+
+Answer Api::Impl::get_health(const Call&) const { return answer({{"status", "ok"}}); }
+
+// The catalog answers, and what queries by picture need is there.
+Answer Api::Impl::get_readiness(const Call&) const {
+  TRY(library.catalog().counts());
+  if (!encoder) return Error{ErrorCode::kUnavailable, encoder.error().message};
+  return answer({{"status", "ok"}});
+}
+
+Answer Api::Impl::get_metrics(const Call&) const {
+  const CatalogCounts counts = TRY(library.catalog().counts());
+  const auto running = [](const Job& job) { return job.state == Job::State::kRunning; };
+  const auto list = jobs.list();
+  metrics.set("mimeme_images", "Images in the library", static_cast<double>(counts.images));
+  metrics.set("mimeme_failed_files", "Files that could not be read",
+              static_cast<double>(counts.failed_files));
+  metrics.set("mimeme_jobs_running", "Work in the background",
+              static_cast<double>(std::count_if(list.begin(), list.end(), running)));
+  metrics.set("mimeme_resident_bytes", "Memory of the process",
+              static_cast<double>(resident_bytes()));
+  return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                      .body = metrics.text()};
+}
+
+}  // namespace mimeme
