@@ -28,13 +28,16 @@ Answer Api::Impl::list_images(const Call& call) const {
     return Error{ErrorCode::kInvalidArgument, "`order` must be newest or oldest"};
   const auto cursor =
       TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
-  const auto page =
-      TRY(name.empty() ? library.catalog().images(
-                             cursor, limit,
-                             order == "oldest" ? Catalog::Order::kOldest : Catalog::Order::kNewest)
-                       : library.catalog().images_named(from_utf8(name), limit));
+  const auto by = order == "oldest" ? Catalog::Order::kOldest : Catalog::Order::kNewest;
+  // One more than is shown tells whether there is a next page.
+  auto page =
+      TRY(name.empty() ? library.catalog().images(cursor, limit + 1, by)
+                       : library.catalog().images_named(from_utf8(name), cursor, limit + 1, by));
   Json next;
-  if (name.empty() && std::cmp_equal(page.size(), limit)) next = page.back().id;
+  if (std::cmp_greater(page.size(), limit)) {
+    page.pop_back();
+    next = page.back().id;
+  }
   return answer({{"images", to_json(page)}, {"next", std::move(next)}});
 }
 

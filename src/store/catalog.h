@@ -239,8 +239,9 @@ class Catalog {
   // By id, which is the order in which they were added: those that come after `after` in this
   // order; 0: from its beginning.
   Result<std::vector<ImageRecord>> images(ImageId after, int limit, Order order = Order::kOldest);
-  // Those with a file of this name in any folder; by id.
-  Result<std::vector<ImageRecord>> images_named(const std::string& name, int limit);
+  // Of these, the ones with a file of this name in any folder.
+  Result<std::vector<ImageRecord>> images_named(const std::string& name, ImageId after, int limit,
+                                                Order order = Order::kOldest);
   // In the order of ids; unknown ones left out.
   Result<std::vector<ImageRecord>> images_by_id(std::span<const ImageId> ids);
   Result<std::optional<ImageId>> image_by_path(const std::string& path);

@@ -66,27 +66,35 @@ Result<ImageRecord> Catalog::image(ImageId id) {
   return std::move(records.front());
 }
 
-Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit, Order order) {
-  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
-    const bool newest = order == Order::kNewest;
-    const ImageId from = newest && after == 0 ? std::numeric_limits<ImageId>::max() : after;
-    return read_records(
-        c, TRY(read_ids(c,
-                        newest ? "SELECT id FROM images WHERE id < ? ORDER BY id DESC LIMIT ?"
-                               : "SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?",
-                        {from, int64_t{limit}})));
-  });
+namespace {
+
+// A page of the images for which `which` holds.
+Result<std::vector<ImageRecord>> read_page(sql::Connection& c, const std::string& which,
+                                           std::string_view value, ImageId after, int limit,
+                                           Catalog::Order order) {
+  const bool newest = order == Catalog::Order::kNewest;
+  if (newest && after == 0) after = std::numeric_limits<ImageId>::max();
+  const auto ids =
+      TRY(read_ids(c,
+                   "SELECT id FROM images WHERE " + which + " AND id " +
+                       (newest ? "< ? ORDER BY id DESC LIMIT ?" : "> ? ORDER BY id LIMIT ?"),
+                   {value, after, int64_t{limit}}));
+  return read_records(c, ids);
 }
 
-Result<std::vector<ImageRecord>> Catalog::images_named(const std::string& name, int limit) {
-  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageRecord>> {
-    if (name.find('/') != name.npos) return std::vector<ImageRecord>{};  // no name of a file
-    const std::string end = "/" + name;
-    return read_records(c, TRY(read_ids(c,
-                                        "SELECT id FROM images WHERE id IN (SELECT image_id FROM "
-                                        "files WHERE ends_with(path, ?)) "
-                                        "ORDER BY id LIMIT ?",
-                                        {end, int64_t{limit}})));
+}  // namespace
+
+Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit, Order order) {
+  return impl_->read(
+      [&](sql::Connection& c) { return read_page(c, "? = ''", "", after, limit, order); });
+}
+
+Result<std::vector<ImageRecord>> Catalog::images_named(const std::string& name, ImageId after,
+                                                       int limit, Order order) {
+  if (name.find('/') != name.npos) return std::vector<ImageRecord>{};  // no name of a file
+  return impl_->read([&](sql::Connection& c) {
+    return read_page(c, "id IN (SELECT image_id FROM files WHERE ends_with(path, ?))", "/" + name,
+                     after, limit, order);
   });
 }
 

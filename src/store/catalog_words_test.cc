@@ -206,8 +206,10 @@ TEST_F(WordsTest, ImagesAreListedFromEitherEndAndByName) {
   EXPECT_EQ(ids(must(catalog->images(2, 2, Catalog::Order::kNewest))), (Ids{1}));
   const std::string path = must(catalog->image(2)).paths.front();
   const std::string name = path.substr(path.rfind('/') + 1);
-  EXPECT_EQ(ids(must(catalog->images_named(name, 9))), (Ids{2}));
-  EXPECT_EQ(ids(must(catalog->images_named(name.substr(1), 9))), (Ids{})) << "the whole name";
+  EXPECT_EQ(ids(must(catalog->images_named(name, 0, 9))), (Ids{2}));
+  EXPECT_EQ(ids(must(catalog->images_named(name, 2, 9))), (Ids{}));
+  EXPECT_EQ(ids(must(catalog->images_named(name, 0, 9, Catalog::Order::kNewest))), (Ids{2}));
+  EXPECT_EQ(ids(must(catalog->images_named(name.substr(1), 0, 9))), (Ids{})) << "the whole name";
 }
 
 TEST_F(WordsTest, EveryChangeOfWordsIsTold) {

@@ -586,7 +586,7 @@ test('uploadImages: what is no form of files is refused', async () => {
   for (const [boundary, body] of bad)
     await refused(400, 'POST', target, { body, headers: { 'Content-Type': `multipart/form-data${boundary}` } });
   for (const type of ['application/json', 'image/png', 'text/plain'])
-    await refused(400, 'POST', target, { body: read('small.png'), headers: { 'Content-Type': type } });
+    await refused(415, 'POST', target, { body: read('small.png'), headers: { 'Content-Type': type } });
 });
 
 test('deleteImage: the library has forgotten it, and the copy of an upload goes', async () => {
