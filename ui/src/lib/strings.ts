@@ -33,7 +33,7 @@ export const t = {
 
   // Search field
   search: 'Search',
-  searchHint: 'Words, or paste a picture',
+  searchHint: 'Words or a picture',
   addHint: 'Add words or a picture',
   choosePicture: 'Search with a picture',
   takePicture: 'Take a photo to search with',
@@ -149,6 +149,7 @@ export const t = {
   refuseAll: 'Refuse all',
   acceptFor: (name: string, category: string) => `Accept ${category} for ${name}`,
   refuseFor: (name: string, category: string) => `Refuse ${category} for ${name}`,
+  showAll: (n: number) => `Show all ${count(n)} categories`,
   answered: (n: number) => `${count(n)} answered`,
   familyCounts: (n: number, suggested: number) => (suggested ? `${images(n)}, ${count(suggested)} suggested` : images(n)),
   noFamilies: 'No categories yet',
@@ -195,9 +196,9 @@ export const t = {
 
   // Settings
   theme: 'Theme',
-  themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
+  themes: { system: 'System', light: 'Light', dark: 'Dark' },
   columnWidth: 'Width of the columns',
-  pixels: (n: number) => `at most ${n} pixels`,
+  pixels: (n: number) => `${n} pixels at most`,
   threshold: 'Usual threshold',
   thresholdText: 'Less similar images are not shown unless you move the slider of a search.',
   motion: 'Reduce motion',
