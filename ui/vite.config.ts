@@ -33,6 +33,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: Object.fromEntries(['/api', '/openapi.json', '/docs'].map((path) => [path, server])),
+    proxy: Object.fromEntries(['/api', '/healthz', '/openapi.json', '/docs'].map((path) => [path, server])),
   },
 });

@@ -3,12 +3,16 @@ import { del, get, nameOf, type Image } from './api';
 import { toasts } from './toasts.svelte';
 import { t } from './strings';
 
+const PAGE = 200;
+
 /** The images of the library, newest first, as far as they were looked at. Outlives the page that shows them. */
 class Library {
   images = $state.raw<Image[]>([]);
   /** Whether that is all of them. */
   complete = $state(false);
   loaded = $state(false);
+  fresh = $state.raw<Image[]>([]);
+  #newest?: { images: Image[]; next: number | null };
   #next: number | null | undefined;
   #loading?: Promise<void>;
 
@@ -18,19 +22,32 @@ class Library {
   }
 
   async #load() {
-    const page = await get('/api/v1/images', { query: { cursor: this.#next ?? undefined, limit: 200 } });
+    const page = await get('/api/v1/images', { query: { cursor: this.#next ?? undefined, limit: PAGE } });
     this.images = [...this.images, ...page.images];
     this.#next = page.next;
     this.complete = page.next === null;
     this.loaded = true;
   }
 
-  /** Looks what came since; what was loaded stays. */
-  async refresh() {
-    const page = await get('/api/v1/images', { query: { limit: 200 } });
+  /** Looks for what came since, which take() shows. */
+  async look() {
+    if (!this.loaded) return;
+    const page = await get('/api/v1/images', { query: { limit: PAGE } });
     const known = new Set(this.images.map((image) => image.id));
-    const fresh = page.images.filter((image) => !known.has(image.id));
-    if (fresh.length) this.images = [...fresh, ...this.images];
+    this.fresh = page.images.filter((image) => !known.has(image.id));
+    this.#newest = page;
+  }
+
+  take() {
+    const { images, next } = this.#newest ?? { images: [], next: null };
+    if (this.fresh.length < images.length) this.images = [...this.fresh, ...this.images];
+    else if (images.length) {
+      // More came than a page holds: what is between is not known, so it begins anew.
+      this.images = images;
+      this.#next = next;
+      this.complete = next === null;
+    }
+    this.fresh = [];
   }
 
   forget(id: number) {

@@ -13,13 +13,17 @@ export const mayBePicture = (file: File) => file.size > 0 && (!file.type || file
 /** The terms of the search that is shown, if one is. */
 export const currentTerms = (): Term[] => (router.path === '/search' ? parseTerms(router.search) : []);
 
+/** The threshold of the search that is shown, unless it is the usual one. */
+export const currentMin = () => (router.path === '/search' ? new URLSearchParams(router.search).get('min') : null);
+
 /** Searches with a picture, along with the terms of a search that is shown. */
 export async function searchWith(file: File) {
   if (!mayBePicture(file)) return toasts.fail(t.notPicture(file.name));
   const close = toasts.show({ text: t.lookingAt }, 60_000);
   try {
     const { image, name } = await post('/api/v1/queries', { body: file });
-    router.go(searchAddress([...currentTerms(), { kind: 'picture', like: String(image ?? name), weight: 1 }]));
+    const term: Term = { kind: 'picture', like: String(image ?? name), weight: 1 };
+    router.go(searchAddress([...currentTerms(), term], currentMin()));
   } catch (error) {
     toasts.fail(error);
   } finally {

@@ -31,7 +31,8 @@ export function formatTerms(terms: Term[]): string {
 
 export const formatBox = (box: Box) => box.map((share) => Number(share.toFixed(4))).join(',');
 
-export const searchAddress = (terms: Term[]) => (terms.length ? `/search?${formatTerms(terms)}` : '/');
+export const searchAddress = (terms: Term[], min?: string | null) =>
+  terms.length ? `/search?${formatTerms(terms)}${min ? `&min=${min}` : ''}` : '/';
 
 export const categoryAddress = (name: string) =>
   searchAddress([{ kind: 'words', text: `category:"${name.replaceAll('"', '')}"`, weight: 1 }]);
