@@ -1,4 +1,4 @@
-import type { Job } from './api';
+import { get, type Job } from './api';
 import { reachable } from './reach.svelte';
 
 /** What the server tells by itself: work in the background, and how many images there are. */
@@ -26,6 +26,11 @@ class Live {
   #open() {
     if (this.#source) return;
     const source = (this.#source = new EventSource('/api/v1/events'));
+    // A server that was started again numbers its jobs anew.
+    source.onopen = async () => {
+      this.jobs = [];
+      this.learn(...(await get('/api/v1/jobs')).jobs);
+    };
     source.addEventListener('job', (event) => this.learn(JSON.parse(event.data)));
     source.addEventListener('library', (event) => (this.images = JSON.parse(event.data).images));
     source.onerror = async () => {
