@@ -1,0 +1,61 @@
+import { post, type Image } from './api';
+import { parseTerms, searchAddress, type Term } from './query';
+import { router } from './router.svelte';
+import { toasts } from './toasts.svelte';
+import { t } from './strings';
+
+/** The formats that every browser shows; the others are shown as thumbnails. */
+export const shown = ({ format }: Image) => ['jpeg', 'png', 'webp', 'gif', 'avif'].includes(format);
+
+/** Some systems give no type for HEIC and the like: those are for the server to judge. */
+export const mayBePicture = (file: File) => file.size > 0 && (!file.type || file.type.startsWith('image/'));
+
+/** The terms of the search that is shown, if one is. */
+export const currentTerms = (): Term[] => (router.path === '/search' ? parseTerms(router.search) : []);
+
+/** The threshold of the search that is shown, unless it is the usual one. */
+export const currentMin = () => (router.path === '/search' ? new URLSearchParams(router.search).get('min') : null);
+
+/** Searches with a picture, along with the terms of a search that is shown. */
+export async function searchWith(file: File) {
+  if (!mayBePicture(file)) return toasts.fail(t.notPicture(file.name));
+  const close = toasts.show({ text: t.lookingAt }, 60_000);
+  try {
+    const { image, name } = await post('/api/v1/queries', { body: file });
+    const term: Term = { kind: 'picture', like: String(image ?? name), weight: 1 };
+    router.go(searchAddress([...currentTerms(), term], currentMin()));
+  } catch (error) {
+    toasts.fail(error);
+  } finally {
+    close();
+  }
+}
+
+/** A picture that another app shared; the service worker keeps it until it is asked for. */
+export async function sharedPicture(): Promise<File | undefined> {
+  const cache = await caches.open('shared');
+  const kept = await cache.match('/shared-picture');
+  await cache.delete('/shared-picture');
+  return kept && new File([await kept.blob()], 'shared');
+}
+
+/** What was dropped, folders with all that is in them. */
+export async function filesOf(transfer: DataTransfer): Promise<File[]> {
+  // Entries must be asked for before the first await: the list is emptied after the event.
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry());
+  const plain = [...transfer.files];
+  if (!entries.some((entry) => entry?.isDirectory)) return plain;
+  return (await Promise.all(entries.map((entry) => (entry ? walk(entry) : [])))).flat();
+}
+
+async function walk(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) return [await new Promise<File>((done, fail) => (entry as FileSystemFileEntry).file(done, fail))];
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: File[] = [];
+  // It gives some at a time, and none at the end.
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((done, fail) => reader.readEntries(done, fail));
+    if (!some.length) return found;
+    for (const child of some) found.push(...(await walk(child)));
+  }
+}
