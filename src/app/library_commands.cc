@@ -44,9 +44,10 @@ std::string digest_of(const Config::Describer& config) {
 
 void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
   if (context.json) {
-    print_json(Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
+    print_json(context,
+               Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
   } else if (!context.quiet) {
-    fmt::print("{} {}, {}\n", count_of(summary.images, "image"), done,
+    fmt::print(context.out, "{} {}, {}\n", count_of(summary.images, "image"), done,
                count_of(summary.embeddings, "embedding"));
   }
 }
@@ -54,7 +55,7 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 }  // namespace
 
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
   const Config::Describer asked = TRY(read_config(context.library)).describer;
   const auto vision_model = TRY(open_describer(asked));
@@ -66,7 +67,7 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                                             .exclude = arguments.exclude,
                                             .retry_failed = arguments.retry_failed,
                                             .pipeline = pipeline},
-                                           events_to(bar)));
+                                           events_to(context, bar)));
   std::optional<WordsSummary> words;
   if (!arguments.no_words && !summary.cancelled)
     words = TRY(learn_words(*library,
@@ -76,13 +77,13 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                              .describer = {.model = vision_model.get(),
                                            .digest = digest_of(asked),
                                            .concurrency = asked.concurrency}},
-                            words_events_to(bar)));
+                            words_events_to(context, bar)));
   bar.clear();
   return report(context, summary, words ? &*words : nullptr);
 }
 
 Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   SimilarOptions options{.limit = arguments.limit,
                          .min_similarity = static_cast<float>(arguments.min_similarity)};
@@ -100,11 +101,11 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
   }
   const auto hits = TRY(with_images(*library, TRY(nearest(*library, query, options))));
   if (context.json) {
-    print_json(Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
+    print_json(context, Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
   } else if (hits.empty() && !library->searchable()) {
-    fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
+    fmt::print(context.out, "the library holds no pictures yet: run `mimeme add FOLDER`\n");
   } else if (hits.empty()) {
-    fmt::print("no good match: nothing in the library is at or above {:.2f}\n",
+    fmt::print(context.out, "no good match: nothing in the library is at or above {:.2f}\n",
                arguments.min_similarity);
   } else {
     std::vector<std::vector<std::string>> rows{{"similarity", "id", "size", "path"}};
@@ -115,13 +116,13 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
       for (size_t i = 1; i < hit.image.paths.size(); ++i)
         rows.push_back({"", "", "", hit.image.paths[i]});
     }
-    print_table(rows);
+    print_table(context, rows);
   }
   return hits.empty() ? kExitNothingFound : kExitDone;
 }
 
 Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   int64_t removed = 0;
   bool missed = false;
@@ -145,7 +146,7 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
       }
     }
     if (!known && went == 0) {
-      fmt::print(stderr, "{}: not in the library\n", printable(target));
+      fmt::print(context.err, "{}: not in the library\n", printable(target));
       missed = true;
     }
     removed += went;
@@ -153,15 +154,15 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
   TRY(library->refresh());
   bar.clear();
   if (context.json) {
-    print_json(Json::Object{{"removed", removed}});
+    print_json(context, Json::Object{{"removed", removed}});
   } else if (!context.quiet) {
-    fmt::print("{} forgotten; no file was touched\n", count_of(removed, "image"));
+    fmt::print(context.out, "{} forgotten; no file was touched\n", count_of(removed, "image"));
   }
   return missed ? (removed > 0 ? kExitPartly : kExitNothingFound) : kExitDone;
 }
 
 Result<ExitCode> status(const Context& context, const StatusArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
   const CatalogCounts counts = TRY(catalog.counts());
@@ -202,7 +203,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                                                      {"fitted_on", projection->fitted_on}});
     if (searchable) object.emplace_back("isa", searchable->index->isa());
     if (arguments.failed) object.emplace_back("failed", std::move(failures));
-    print_json(object);
+    print_json(context, object);
     return kExitDone;
   }
 
@@ -239,14 +240,14 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                             human_count(words.described_by_user), human_count(words.with_category),
                             human_count(words.with_suggestion))});
   for (size_t i = 0; i < roots.size(); ++i) rows.push_back({i == 0 ? "folders" : "", roots[i]});
-  print_table(rows);
+  print_table(context, rows);
   for (const FailedFile& file : failed)
-    fmt::print("failed: {}: {}\n", printable(file.path), printable(file.error));
+    fmt::print(context.out, "failed: {}: {}\n", printable(file.path), printable(file.error));
   return kExitDone;
 }
 
 Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const CheckReport found =
       TRY(check(*library, {.read_originals = arguments.read_originals,
@@ -260,22 +261,23 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
       for (const std::string& sentence : sentences) array.emplace_back(to_utf8(sentence));
       return array;
     };
-    print_json(Json::Object{{"clean", found.clean()},
-                            {"images", found.images},
-                            {"vectors", found.vectors},
-                            {"texts", found.texts},
-                            {"meanings", found.meanings},
-                            {"problems", list(found.problems)},
-                            {"repaired", list(found.repaired)},
-                            {"notes", list(found.notes)}});
+    print_json(context, Json::Object{{"clean", found.clean()},
+                                     {"images", found.images},
+                                     {"vectors", found.vectors},
+                                     {"texts", found.texts},
+                                     {"meanings", found.meanings},
+                                     {"problems", list(found.problems)},
+                                     {"repaired", list(found.repaired)},
+                                     {"notes", list(found.notes)}});
   } else {
     for (const std::string& sentence : found.problems)
-      fmt::print("problem: {}\n", printable(sentence));
+      fmt::print(context.out, "problem: {}\n", printable(sentence));
     for (const std::string& sentence : found.repaired)
-      fmt::print("repaired: {}\n", printable(sentence));
-    for (const std::string& sentence : found.notes) fmt::print("note: {}\n", printable(sentence));
+      fmt::print(context.out, "repaired: {}\n", printable(sentence));
+    for (const std::string& sentence : found.notes)
+      fmt::print(context.out, "note: {}\n", printable(sentence));
     if (!context.quiet)
-      fmt::print("{}, {}, {} checked: {}\n", count_of(found.images, "image"),
+      fmt::print(context.out, "{}, {}, {} checked: {}\n", count_of(found.images, "image"),
                  count_of(found.vectors, "vector"), count_of(found.texts, "text"),
                  found.clean()            ? "clean"
                  : found.problems.empty() ? "repaired"
@@ -285,7 +287,7 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
 }
 
 Result<ExitCode> export_command(const Context& context, const std::string& folder) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto summary = TRY(export_library(*library, folder, [&](int64_t done, int64_t total) {
     bar.update("exporting", done, total);
@@ -296,7 +298,7 @@ Result<ExitCode> export_command(const Context& context, const std::string& folde
 }
 
 Result<ExitCode> import_command(const Context& context, const std::string& folder) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   // Read before the library is opened, so that a wrong folder does not make an empty one.
   const Export from = TRY(read_export(
       folder, [&](int64_t done, int64_t total) { bar.update("reading", done, total); }));
