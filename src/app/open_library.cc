@@ -26,8 +26,9 @@ Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access,
                                    ProgressBar& bar) {
   if (SharedLibrary* const held = context.held) {
-    SharedLibrary::Turn turn;
-    if (access != Library::Access::kRead && !(turn = held->try_take_turn())) {
+    if (access == Library::Access::kRead) return OpenedLibrary(held->library(), nullptr);
+    SharedLibrary::Turn turn = held->try_take_turn();
+    if (!turn) {
       if (!context.quiet && !context.json)
         fmt::print(context.err, "waiting until another command is done with the library\n");
       turn = TRY(held->take_turn(context.hung_up));
