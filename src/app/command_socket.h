@@ -45,7 +45,7 @@ class CommandSocket {
   struct Command {
     std::string library;            // as the client calls it
     std::vector<std::string> args;  // argv
-    std::FILE *out, *err;           // never fail because the client has gone: it is dropped then
+    std::FILE *out, *err;           // once the client has gone they drop what they are given
     int err_fd;
     // The first call makes it known that the command ends in order on Ctrl-C; the client of one
     // that does not is let go at once, and what it prints from then on is dropped.
