@@ -7,8 +7,10 @@
 #include <charconv>
 #include <functional>
 #include <limits>
+#include <sstream>
 #include <string_view>
 
+#include "app/command_socket.h"
 #include "app/commands.h"
 #include "app/paths.h"
 #include "app/report.h"
@@ -72,7 +74,15 @@ CLI::Validator share() {
           ""};
 }
 
-using Run = std::function<Result<ExitCode>(const Context&)>;
+// Where a command runs if a server holds the library: there, or in its own process all the same.
+// Those either use no library or find it locked: a server keeps its models loaded, so what may
+// change the library's model does not go beside it.
+enum class Beside { kInServer, kHere };
+
+struct Run {
+  std::function<Result<ExitCode>(const Context&)> run;
+  Beside beside = Beside::kInServer;
+};
 
 class CommandLine {
  public:
@@ -108,10 +118,12 @@ class CommandLine {
   bool verbose() const { return verbose_; }
 
  private:
-  CLI::App* command(CLI::App& parent, const std::string& name, const std::string& help, Run run) {
+  CLI::App* command(CLI::App& parent, const std::string& name, const std::string& help,
+                    std::function<Result<ExitCode>(const Context&)> run,
+                    Beside beside = Beside::kInServer) {
     CLI::App* sub = parent.add_subcommand(name, help);
     sub->fallthrough();
-    sub->callback([this, run = std::move(run)] { chosen_ = run; });
+    sub->callback([this, run = Run{std::move(run), beside}] { chosen_ = run; });
     return sub;
   }
 
@@ -196,15 +208,18 @@ class CommandLine {
         ->check(share());
     sub->footer(kQueryHelp);
 
-    sub = command(app_, "serve", "Answer the HTTP API on this machine",
-                  [this](const Context& c) { return serve(c, serve_); });
+    sub = command(
+        app_, "serve", "Answer the HTTP API on this machine",
+        [this](const Context& c) { return serve(c, serve_); }, Beside::kHere);
     sub->add_option("--port", serve_.port, "Where to listen, on 127.0.0.1; 0: any that is free")
         ->type_name("N")
         ->capture_default_str()
         ->transform(whole_number(0, 65535));
     add_limits(sub, serve_.limits);
     sub->footer(
-        "The library belongs to the server as long as it runs: other commands say so and end.\n"
+        "Other commands work meanwhile: the server runs them, and they print where they were "
+        "typed.\n"
+        "Only `import`, `models use` and a second `serve` need it to have ended.\n"
         "Ctrl-C answers what is in flight, then ends.");
 
     sub = command(app_, "remove", "Forget pictures; the files stay",
@@ -225,8 +240,9 @@ class CommandLine {
     sub = command(app_, "export", "Write the library as JSON lines and a NumPy array",
                   [this](const Context& c) { return export_command(c, folder_); });
     sub->add_option("FOLDER", folder_, "A folder that is empty or not there yet")->required();
-    sub = command(app_, "import", "Add what an export holds, without decoding anything",
-                  [this](const Context& c) { return import_command(c, folder_); });
+    sub = command(
+        app_, "import", "Add what an export holds, without decoding anything",
+        [this](const Context& c) { return import_command(c, folder_); }, Beside::kHere);
     sub->add_option("FOLDER", folder_, "What `mimeme export` wrote")->required();
   }
 
@@ -283,21 +299,27 @@ class CommandLine {
 
     CLI::App* models = app_.add_subcommand("models", "The models that turn pictures into vectors");
     models->require_subcommand(1)->fallthrough();
-    command(*models, "list", "Which there are", [](const Context& c) { return models_list(c); });
-    sub = command(*models, "show", "All about one",
-                  [this](const Context& c) { return models_show(c, model_); });
+    command(
+        *models, "list", "Which there are", [](const Context& c) { return models_list(c); },
+        Beside::kHere);
+    sub = command(
+        *models, "show", "All about one",
+        [this](const Context& c) { return models_show(c, model_); }, Beside::kHere);
     sub->add_option("NAME", model_)->required();
-    sub = command(*models, "verify", "Compare files with their checksums",
-                  [this](const Context& c) { return models_verify(c, model_); });
+    sub = command(
+        *models, "verify", "Compare files with their checksums",
+        [this](const Context& c) { return models_verify(c, model_); }, Beside::kHere);
     sub->add_option("NAME", model_, "None: all");
-    sub = command(*models, "add", "Add one of your own",
-                  [this](const Context& c) { return models_add(c, file_, manifest_); });
+    sub = command(
+        *models, "add", "Add one of your own",
+        [this](const Context& c) { return models_add(c, file_, manifest_); }, Beside::kHere);
     sub->add_option("FILE", file_, "An ONNX file")->required();
     sub->add_option("--manifest", manifest_, "Its description; docs/models.md says what it holds")
         ->type_name("FILE")
         ->required();
-    sub = command(*models, "use", "Embed the whole library with a model, then search with it",
-                  [this](const Context& c) { return models_use(c, use_); });
+    sub = command(
+        *models, "use", "Embed the whole library with a model, then search with it",
+        [this](const Context& c) { return models_use(c, use_); }, Beside::kHere);
     sub->add_option("NAME", use_.name)->required();
     add_embedding(sub, use_);
     sub->footer(
@@ -337,43 +359,62 @@ class CommandLine {
   std::string folder_, model_, file_, manifest_;
 };
 
-ExitCode fail(const Error& error, bool json) {
-  if (json) fmt::print("{}\n", Json(Json::Object{{"error", to_utf8(error.message)}}).dump());
-  fmt::print(stderr, "mimeme: {}\n", printable(error.message));
+ExitCode fail(const Surroundings& to, const Error& error, bool json) {
+  if (json)
+    fmt::print(to.out, "{}\n", Json(Json::Object{{"error", to_utf8(error.message)}}).dump());
+  fmt::print(to.err, "mimeme: {}\n", printable(error.message));
   return exit_code(error.code);
+}
+
+// --help, --version.
+int explain(const CLI::App& app, const CLI::ParseError& asked, const Surroundings& to) {
+  std::ostringstream out;
+  const int code = app.exit(asked, out, out);
+  fmt::print(to.out, "{}", out.str());
+  return code;
 }
 
 }  // namespace
 
-int run_cli(int argc, const char* const* argv, std::function<std::stop_token()> stop_on_interrupt) {
+int run_cli(int argc, const char* const* argv, const Surroundings& surroundings) {
   Run chosen;
   CommandLine line(chosen);
+  Context& context = line.context();
+  static_cast<Surroundings&>(context) = surroundings;
   try {
     line.app().parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return line.app().exit(e);  // --help, --version
+    if (e.get_exit_code() == 0) return explain(line.app(), e, context);
     // Where parsing ended says nothing of whether --json was asked for.
     const char* const* const end = std::find(argv, argv + argc, std::string_view("--"));
-    return fail({ErrorCode::kInvalidArgument,
+    return fail(context,
+                {ErrorCode::kInvalidArgument,
                  fmt::format("{}; see `{} --help`", e.what(), line.chosen_command())},
                 std::find(argv, end, std::string_view("--json")) != end);
   }
-  const bool json = line.context().json;
-  if (!chosen) {
-    fmt::print(stderr, "{}\n", line.app().help());
-    return fail({ErrorCode::kInvalidArgument, "no command was given"}, json);
+  if (!chosen.run) {
+    fmt::print(context.err, "{}\n", line.app().help());
+    return fail(context, {ErrorCode::kInvalidArgument, "no command was given"}, context.json);
   }
-  if (line.verbose()) set_log_level(LogLevel::kDebug);
-  line.context().stop_on_interrupt = std::move(stop_on_interrupt);
-  if (line.context().library.empty())
-    return fail({ErrorCode::kInvalidArgument, "--library needs a folder"}, json);
-  const Result<ExitCode> done = chosen(line.context());
-  if (done) {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return *done;
-    fmt::print(stderr, "mimeme: the answer could not be written: is the disk full?\n");
-    return kExitFailed;
+  if (context.held) {
+    context.library = context.held_as;
+    if (chosen.beside == Beside::kHere)
+      return fail(context, {ErrorCode::kBusy, "a server cannot do this for others"}, context.json);
+  } else if (line.verbose()) {
+    set_log_level(LogLevel::kDebug);
   }
-  return fail(done.error(), json);
+  if (context.library.empty())
+    return fail(context, {ErrorCode::kInvalidArgument, "--library needs a folder"}, context.json);
+  if (!context.held && chosen.beside == Beside::kInServer) {
+    const auto done = run_in_server(context.library, argc, argv, context.stop_on_interrupt);
+    if (!done) return fail(context, done.error(), context.json);
+    if (*done) return **done;
+  }
+  const Result<ExitCode> done = chosen.run(context);
+  if (!done) return fail(context, done.error(), context.json);
+  if (std::fflush(context.out) == 0 && std::ferror(context.out) == 0) return *done;
+  fmt::print(context.err, "mimeme: the answer could not be written: is the disk full?\n");
+  return kExitFailed;
 }
 
 }  // namespace mimeme

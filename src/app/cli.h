@@ -2,13 +2,13 @@
 #ifndef MIMEME_APP_CLI_H_
 #define MIMEME_APP_CLI_H_
 
-#include <functional>
-#include <stop_token>
+#include "app/commands.h"
 
 namespace mimeme {
 
-// Parses, runs, prints; returns the exit status. `stop_on_interrupt`: see Context.
-int run_cli(int argc, const char* const* argv, std::function<std::stop_token()> stop_on_interrupt);
+// Parses, runs, prints; returns the exit status. Thread-safe. A command that needs a library which
+// a server holds is run by that server (app/command_socket.h).
+int run_cli(int argc, const char* const* argv, const Surroundings& surroundings);
 
 }  // namespace mimeme
 

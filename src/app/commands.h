@@ -3,10 +3,14 @@
 #ifndef MIMEME_APP_COMMANDS_H_
 #define MIMEME_APP_COMMANDS_H_
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/exit_code.h"
@@ -16,16 +20,33 @@
 
 namespace mimeme {
 
-// What every command is told.
-struct Context {
-  std::string library;
-  std::vector<std::string> model_folders;
-  bool json = false;
-  bool quiet = false;
+class SharedLibrary;  // app/open_library.h
+
+// What a command gets from whoever runs it: main(), or a server for a client. A command uses these
+// instead of the process's own streams and signals.
+struct Surroundings {
+  std::FILE* out = stdout;
+  std::FILE* err = stderr;
+  int err_fd = STDERR_FILENO;  // below `err`: whether it is a terminal, and how wide
   // Makes Ctrl-C request a stop from now on. Commands that do not ask for it simply end. Most
   // change the library in one transaction; of `import` and of `remove A B` what was committed until
   // then stays, and an `export` that was cut short is not taken for a whole one.
   std::function<std::stop_token()> stop_on_interrupt;
+  // Told how far the command is, if anybody wants to know; from the command's own thread.
+  std::function<void(std::string_view label, int64_t done, int64_t total, int64_t failed)> progress;
+  // In a server: the library that it holds. Null: the command opens the library itself.
+  SharedLibrary* held = nullptr;
+  std::string held_as;  // what the client calls it, in place of the command line's --library
+  std::stop_token
+      hung_up;  // in a server: nobody waits for the command any more, or the server ends
+};
+
+// What every command is told.
+struct Context : Surroundings {
+  std::string library;
+  std::vector<std::string> model_folders;
+  bool json = false;
+  bool quiet = false;
 };
 
 // How pictures are decoded and embedded.

@@ -24,9 +24,10 @@ std::string size_text(const ImageInfo& info) {
 
 void print_transfer(const Context& context, const TransferSummary& summary, const char* done) {
   if (context.json) {
-    print_json(Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
+    print_json(context,
+               Json::Object{{"images", summary.images}, {"embeddings", summary.embeddings}});
   } else if (!context.quiet) {
-    fmt::print("{} {}, {}\n", count_of(summary.images, "image"), done,
+    fmt::print(context.out, "{} {}, {}\n", count_of(summary.images, "image"), done,
                count_of(summary.embeddings, "embedding"));
   }
 }
@@ -34,7 +35,7 @@ void print_transfer(const Context& context, const TransferSummary& summary, cons
 }  // namespace
 
 Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
   const auto describer = TRY(ConfiguredDescriber::open(context.library));
   const auto library = TRY(open_library(
@@ -45,7 +46,7 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                                             .exclude = arguments.exclude,
                                             .retry_failed = arguments.retry_failed,
                                             .pipeline = pipeline},
-                                           events_to(bar)));
+                                           events_to(context, bar)));
   std::optional<WordsSummary> words;
   if (!arguments.no_words && !summary.cancelled)
     words = TRY(learn_words(*library,
@@ -53,13 +54,13 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                              .limits = arguments.limits,
                              .stop = pipeline.stop,
                              .describer = describer.describer()},
-                            words_events_to(bar)));
+                            words_events_to(context, bar)));
   bar.clear();
   return report(context, summary, words ? &*words : nullptr);
 }
 
 Result<ExitCode> similar(const Context& context, const SimilarArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   SimilarOptions options{.limit = arguments.limit,
                          .min_similarity = static_cast<float>(arguments.min_similarity)};
@@ -77,11 +78,11 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
   }
   const auto hits = TRY(with_images(*library, TRY(nearest(*library, query, options))));
   if (context.json) {
-    print_json(Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
+    print_json(context, Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
   } else if (hits.empty() && !library->searchable()) {
-    fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
+    fmt::print(context.out, "the library holds no pictures yet: run `mimeme add FOLDER`\n");
   } else if (hits.empty()) {
-    fmt::print("no good match: nothing in the library is at or above {:.2f}\n",
+    fmt::print(context.out, "no good match: nothing in the library is at or above {:.2f}\n",
                arguments.min_similarity);
   } else {
     std::vector<std::vector<std::string>> rows{{"similarity", "id", "size", "path"}};
@@ -92,13 +93,13 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
       for (size_t i = 1; i < hit.image.paths.size(); ++i)
         rows.push_back({"", "", "", hit.image.paths[i]});
     }
-    print_table(rows);
+    print_table(context, rows);
   }
   return hits.empty() ? kExitNothingFound : kExitDone;
 }
 
 Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   int64_t removed = 0;
   bool missed = false;
@@ -122,7 +123,7 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
       }
     }
     if (!known && went == 0) {
-      fmt::print(stderr, "{}: not in the library\n", printable(target));
+      fmt::print(context.err, "{}: not in the library\n", printable(target));
       missed = true;
     }
     removed += went;
@@ -130,15 +131,15 @@ Result<ExitCode> remove(const Context& context, const RemoveArguments& arguments
   TRY(library->refresh());
   bar.clear();
   if (context.json) {
-    print_json(Json::Object{{"removed", removed}});
+    print_json(context, Json::Object{{"removed", removed}});
   } else if (!context.quiet) {
-    fmt::print("{} forgotten; no file was touched\n", count_of(removed, "image"));
+    fmt::print(context.out, "{} forgotten; no file was touched\n", count_of(removed, "image"));
   }
   return missed ? (removed > 0 ? kExitPartly : kExitNothingFound) : kExitDone;
 }
 
 Result<ExitCode> status(const Context& context, const StatusArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
   const CatalogCounts counts = TRY(catalog.counts());
@@ -159,7 +160,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
       failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
     Json::Object object = TRY(status_to_json(*library));
     if (arguments.failed) object.emplace_back("failed", std::move(failures));
-    print_json(object);
+    print_json(context, object);
     return kExitDone;
   }
 
@@ -196,14 +197,14 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                             human_count(words.described_by_user), human_count(words.with_category),
                             human_count(words.with_suggestion))});
   for (size_t i = 0; i < roots.size(); ++i) rows.push_back({i == 0 ? "folders" : "", roots[i]});
-  print_table(rows);
+  print_table(context, rows);
   for (const FailedFile& file : failed)
-    fmt::print("failed: {}: {}\n", printable(file.path), printable(file.error));
+    fmt::print(context.out, "failed: {}: {}\n", printable(file.path), printable(file.error));
   return kExitDone;
 }
 
 Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const CheckReport found =
       TRY(check(*library, {.read_originals = arguments.read_originals,
@@ -217,22 +218,23 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
       for (const std::string& sentence : sentences) array.emplace_back(to_utf8(sentence));
       return array;
     };
-    print_json(Json::Object{{"clean", found.clean()},
-                            {"images", found.images},
-                            {"vectors", found.vectors},
-                            {"texts", found.texts},
-                            {"meanings", found.meanings},
-                            {"problems", list(found.problems)},
-                            {"repaired", list(found.repaired)},
-                            {"notes", list(found.notes)}});
+    print_json(context, Json::Object{{"clean", found.clean()},
+                                     {"images", found.images},
+                                     {"vectors", found.vectors},
+                                     {"texts", found.texts},
+                                     {"meanings", found.meanings},
+                                     {"problems", list(found.problems)},
+                                     {"repaired", list(found.repaired)},
+                                     {"notes", list(found.notes)}});
   } else {
     for (const std::string& sentence : found.problems)
-      fmt::print("problem: {}\n", printable(sentence));
+      fmt::print(context.out, "problem: {}\n", printable(sentence));
     for (const std::string& sentence : found.repaired)
-      fmt::print("repaired: {}\n", printable(sentence));
-    for (const std::string& sentence : found.notes) fmt::print("note: {}\n", printable(sentence));
+      fmt::print(context.out, "repaired: {}\n", printable(sentence));
+    for (const std::string& sentence : found.notes)
+      fmt::print(context.out, "note: {}\n", printable(sentence));
     if (!context.quiet)
-      fmt::print("{}, {}, {} checked: {}\n", count_of(found.images, "image"),
+      fmt::print(context.out, "{}, {}, {} checked: {}\n", count_of(found.images, "image"),
                  count_of(found.vectors, "vector"), count_of(found.texts, "text"),
                  found.clean()            ? "clean"
                  : found.problems.empty() ? "repaired"
@@ -242,7 +244,7 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
 }
 
 Result<ExitCode> export_command(const Context& context, const std::string& folder) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto summary = TRY(export_library(*library, folder, [&](int64_t done, int64_t total) {
     bar.update("exporting", done, total);
@@ -253,7 +255,7 @@ Result<ExitCode> export_command(const Context& context, const std::string& folde
 }
 
 Result<ExitCode> import_command(const Context& context, const std::string& folder) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   // Read before the library is opened, so that a wrong folder does not make an empty one.
   const Export from = TRY(read_export(
       folder, [&](int64_t done, int64_t total) { bar.update("reading", done, total); }));

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "mimeme: %s\n", started.error().message.c_str());
       return mimeme::kExitFailed;
     }
-    return mimeme::run_cli(argc, argv, stop_on_interrupt);
+    return mimeme::run_cli(argc, argv, {.stop_on_interrupt = stop_on_interrupt});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());
     return mimeme::kExitFailed;

@@ -41,7 +41,7 @@ Result<> try_out(const Manifest& model, const Registry& registry) {
 }
 
 // The explained-variance curve: how many components explain how much.
-void print_curve(const ProjectionRecord& p) {
+void print_curve(const Context& context, const ProjectionRecord& p) {
   std::vector<std::vector<std::string>> rows{{"variance", "dimensions", ""}};
   constexpr size_t kBar = 40;
   const size_t all = p.explained_variance_ratio.size();
@@ -52,7 +52,7 @@ void print_curve(const ProjectionRecord& p) {
     rows.push_back({fmt::format("{:.1f} %", 100 * share), std::to_string(n),
                     std::string(std::max<size_t>(1, n * kBar / all), '#')});
   }
-  print_table(rows);
+  print_table(context, rows);
 }
 
 ExitCode print_projection(const Context& context, const ProjectionRecord& p,
@@ -78,25 +78,27 @@ ExitCode print_projection(const Context& context, const ProjectionRecord& p,
                           Json::Object{{"queries", faithfulness->images},
                                        {"against_centred_raw", faithfulness->recall_vs_centred},
                                        {"against_raw", faithfulness->recall_vs_raw}});
-    print_json(object);
+    print_json(context, object);
     return kExitDone;
   }
   if (p.kind != "pca") {
-    fmt::print("no PCA: raw {}-d vectors are searched; `mimeme pca fit` makes one\n", p.input_dim);
+    fmt::print(context.out, "no PCA: raw {}-d vectors are searched; `mimeme pca fit` makes one\n",
+               p.input_dim);
     return kExitDone;
   }
-  fmt::print("{} → {} dimensions keep {:.2f} % of the variance of {}\n", p.input_dim, p.output_dim,
-             100 * kept, count_of(p.fitted_on, "image"));
-  fmt::print("{} → {} bytes a vector in memory ({:.1f} times smaller)\n", human_count(raw_bytes),
-             human_count(reduced_bytes),
+  fmt::print(context.out, "{} → {} dimensions keep {:.2f} % of the variance of {}\n", p.input_dim,
+             p.output_dim, 100 * kept, count_of(p.fitted_on, "image"));
+  fmt::print(context.out, "{} → {} bytes a vector in memory ({:.1f} times smaller)\n",
+             human_count(raw_bytes), human_count(reduced_bytes),
              static_cast<double>(raw_bytes) / static_cast<double>(reduced_bytes));
   if (faithfulness)
     fmt::print(
+        context.out,
         "recall@10 over {}: {:.4f} against the raw vectors seen from their mean, {:.4f} against "
         "them as they are\n",
         count_of(faithfulness->images, "query image"), faithfulness->recall_vs_centred,
         faithfulness->recall_vs_raw);
-  print_curve(p);
+  print_curve(context, p);
   return kExitDone;
 }
 
@@ -111,17 +113,17 @@ Result<ExitCode> verify_all(const Context& context, const std::vector<Manifest>&
       list.push_back(
           Json::Object{{"name", model.name}, {"ok", verified.ok()}, {"detail", verdict}});
     } else {
-      fmt::print("{}: {}\n", model.name, printable(verdict));
+      fmt::print(context.out, "{}: {}\n", model.name, printable(verdict));
     }
   }
-  if (context.json) print_json(list);
+  if (context.json) print_json(context, list);
   return all_good ? kExitDone : kExitFailed;
 }
 
 }  // namespace
 
 Result<ExitCode> pca_fit(const Context& context, const PcaFitArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const auto record = TRY(library->fit_pca({.variance = arguments.variance, .dim = arguments.dim}));
   bar.clear();
@@ -129,7 +131,7 @@ Result<ExitCode> pca_fit(const Context& context, const PcaFitArguments& argument
 }
 
 Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto record = TRY(library->catalog().projection());
   if (!record)
@@ -144,21 +146,22 @@ Result<ExitCode> pca_show(const Context& context, const PcaShowArguments& argume
 Result<ExitCode> models_list(const Context& context) {
   const Registry::Listing listing = Registry(context.model_folders).list();
   for (const Error& error : listing.broken)
-    fmt::print(stderr, "broken: {}\n", printable(error.message));
+    fmt::print(context.err, "broken: {}\n", printable(error.message));
   if (context.json) {
     Json::Array list;
     for (const Manifest& model : listing.models) list.push_back(to_json(model));
-    print_json(list);
+    print_json(context, list);
   } else if (!listing.models.empty()) {
     std::vector<std::vector<std::string>> rows{
         {"name", "task", "input", "dimensions", "size", "licence"}};
     for (const Manifest& m : listing.models)
       rows.push_back(
           {m.name, m.task, input_of(m), std::to_string(m.dim), human_bytes(m.bytes), m.licence});
-    print_table(rows);
+    print_table(context, rows);
   } else {
-    fmt::print(stderr, "no model; looked in:\n");
-    for (const std::string& folder : context.model_folders) fmt::print(stderr, "  {}\n", folder);
+    fmt::print(context.err, "no model; looked in:\n");
+    for (const std::string& folder : context.model_folders)
+      fmt::print(context.err, "  {}\n", folder);
   }
   return listing.models.empty() ? kExitNothingFound : kExitDone;
 }
@@ -166,7 +169,7 @@ Result<ExitCode> models_list(const Context& context) {
 Result<ExitCode> models_show(const Context& context, const std::string& name) {
   const Manifest m = TRY(Registry(context.model_folders).find(name));
   if (context.json) {
-    print_json(to_json(m));
+    print_json(context, to_json(m));
     return kExitDone;
   }
   const std::string input =
@@ -185,7 +188,7 @@ Result<ExitCode> models_show(const Context& context, const std::string& name) {
   if (!m.joint.with.empty())
     rows.push_back(
         {"joint with", fmt::format("{}, from {:.2f}", m.joint.with, m.joint.min_similarity)});
-  print_table(rows);
+  print_table(context, rows);
   return kExitDone;
 }
 
@@ -194,7 +197,7 @@ Result<ExitCode> models_verify(const Context& context, const std::string& name) 
   if (!name.empty()) return verify_all(context, {TRY(registry.find(name))});
   const Registry::Listing listing = registry.list();
   for (const Error& error : listing.broken)
-    fmt::print(stderr, "broken: {}\n", printable(error.message));
+    fmt::print(context.err, "broken: {}\n", printable(error.message));
   const ExitCode code = TRY(verify_all(context, listing.models));
   return listing.broken.empty() ? code : kExitFailed;
 }
@@ -209,30 +212,32 @@ Result<ExitCode> models_add(const Context& context, const std::string& file,
   TRY(try_out(candidate, registry));
   const Manifest added = TRY(registry.add(file, manifest));
   if (context.json) {
-    print_json(to_json(added));
+    print_json(context, to_json(added));
   } else if (!context.quiet && !added.joint.with.empty()) {
-    fmt::print("{} is there ({} dimensions); libraries embedded with {} are searched with it\n",
+    fmt::print(context.out,
+               "{} is there ({} dimensions); libraries embedded with {} are searched with it\n",
                added.name, added.dim, added.joint.with);
   } else if (!context.quiet) {
-    fmt::print("{} is there ({} dimensions); `mimeme models use {}` embeds the library with it\n",
+    fmt::print(context.out,
+               "{} is there ({} dimensions); `mimeme models use {}` embeds the library with it\n",
                added.name, added.dim, added.name);
   }
   return kExitDone;
 }
 
 Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   // Before anything is made: a library that is not there yet may begin with a model of one's own.
   TRY(Registry(context.model_folders).find(arguments.name));
   const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
-  const IngestSummary summary = TRY(
-      use_model(*library, arguments.name, pipeline_options(context, arguments), events_to(bar)));
+  const IngestSummary summary = TRY(use_model(
+      *library, arguments.name, pipeline_options(context, arguments), events_to(context, bar)));
   bar.clear();
   return report(context, summary);
 }
 
 Result<ExitCode> evaluate_command(const Context& context, const EvaluateArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(
       context, arguments.labels.empty() ? Library::Access::kRead : Library::Access::kWrite, bar));
   const EvaluationReport found = TRY(evaluate(
@@ -254,7 +259,7 @@ Result<ExitCode> evaluate_command(const Context& context, const EvaluateArgument
                                    {"p99_ms", t.p99_ms}});
     for (const auto& s : found.skipped)
       skipped.push_back(Json::Object{{"task", s.task}, {"queries", s.queries}, {"why", s.why}});
-    print_json(Json::Object{{"tasks", std::move(tasks)}, {"skipped", std::move(skipped)}});
+    print_json(context, Json::Object{{"tasks", std::move(tasks)}, {"skipped", std::move(skipped)}});
     return kExitDone;
   }
   std::vector<std::vector<std::string>> rows{
@@ -290,9 +295,10 @@ Result<ExitCode> evaluate_command(const Context& context, const EvaluateArgument
     at->p99_ms = std::max(at->p99_ms, t.p99_ms);
   }
   for (const TaskReport& mean : means) row(mean);
-  print_table(rows);
+  print_table(context, rows);
   for (const auto& s : found.skipped)
-    fmt::print("skipped: {} ({}): {}\n", s.task, human_count(s.queries) + " queries", s.why);
+    fmt::print(context.out, "skipped: {} ({}): {}\n", s.task, human_count(s.queries) + " queries",
+               s.why);
   return kExitDone;
 }
 

@@ -9,18 +9,8 @@
 
 namespace mimeme {
 
-void print_json(const Json& json) { fmt::print("{}\n", json.dump()); }
-
-Result<std::unique_ptr<Library>> open_library(const Context& context, Library::Access access,
-                                              ProgressBar& bar) {
-  auto library =
-      Library::open({.directory = context.library,
-                     .model_folders = context.model_folders,
-                     .progress = [&bar](const char* what, int64_t done,
-                                        int64_t total) { bar.update(what, done, total); }},
-                    access);
-  bar.clear();
-  return library;
+void print_json(const Context& context, const Json& json) {
+  fmt::print(context.out, "{}\n", json.dump());
 }
 
 PipelineOptions pipeline_options(const Context& context, const EmbedArguments& arguments) {
@@ -30,23 +20,24 @@ PipelineOptions pipeline_options(const Context& context, const EmbedArguments& a
           .stop = context.stop_on_interrupt()};
 }
 
-IngestEvents events_to(ProgressBar& bar) {
+IngestEvents events_to(const Context& context, ProgressBar& bar) {
   return {
       .progress =
           [&bar](const Progress& p) { bar.update(name_of(p.phase), p.done, p.total, p.failed); },
       .failed =
-          [&bar](const FailedFile& file) {
+          [&](const FailedFile& file) {
             bar.clear();
-            fmt::print(stderr, "failed: {}: {}\n", printable(file.path), printable(file.error));
+            fmt::print(context.err, "failed: {}: {}\n", printable(file.path),
+                       printable(file.error));
           }};
 }
 
-WordsEvents words_events_to(ProgressBar& bar) {
+WordsEvents words_events_to(const Context& context, ProgressBar& bar) {
   return {.progress =
               [&bar](const WordsProgress& p) {
                 bar.update(name_of(p.stage), p.done, p.total, p.failed);
               },
-          .failed = events_to(bar).failed};
+          .failed = events_to(context, bar).failed};
 }
 
 ExitCode report(const Context& context, const IngestSummary& s, const WordsSummary* words) {
@@ -73,7 +64,7 @@ ExitCode report(const Context& context, const IngestSummary& s, const WordsSumma
                                                 {"left_out", std::move(left_out)},
                                                 {"seconds", words->seconds}});
     }
-    print_json(object);
+    print_json(context, object);
   } else if (!context.quiet) {
     std::string line =
         fmt::format("{} embedded in {}", count_of(s.embedded, "image"), human_duration(s.seconds));
@@ -88,18 +79,18 @@ ExitCode report(const Context& context, const IngestSummary& s, const WordsSumma
     mention(s.excluded, "excluded");
     mention(s.failed, "failed");
     mention(s.failed_before, "failed before and unchanged (mimeme status --failed names them)");
-    fmt::print("{}\n", line);
+    fmt::print(context.out, "{}\n", line);
     if (words && words->read + words->described + words->embedded + words->failed > 0)
-      fmt::print("{} read, {} described, {} embedded in {}{}\n", count_of(words->read, "picture"),
-                 human_count(words->described), count_of(words->embedded, "text"),
-                 human_duration(words->seconds),
+      fmt::print(context.out, "{} read, {} described, {} embedded in {}{}\n",
+                 count_of(words->read, "picture"), human_count(words->described),
+                 count_of(words->embedded, "text"), human_duration(words->seconds),
                  words->failed > 0 ? fmt::format(", {} failed", human_count(words->failed)) : "");
     if (words)
       for (const std::string& why : words->left_out)
-        fmt::print(stderr, "note: {}\n", printable(why));
+        fmt::print(context.err, "note: {}\n", printable(why));
   }
   if (cancelled)
-    fmt::print(stderr, "stopped: what is done is kept; run the same command again to go on\n");
+    fmt::print(context.err, "stopped: what is done is kept; run the same command again to go on\n");
   return cancelled || s.failed > 0 || (words && words->failed > 0) ? kExitPartly : kExitDone;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/commands.h"
+#include "app/open_library.h"
 #include "app/terminal.h"
 #include "base/json.h"
 #include "engine/ingest.h"
@@ -12,19 +13,14 @@
 
 namespace mimeme {
 
-void print_json(const Json& json);
-
-// The bar shows what has to be derived: now, and whenever it is asked of the library. REQUIRES: it
-// outlives the library.
-Result<std::unique_ptr<Library>> open_library(const Context& context, Library::Access access,
-                                              ProgressBar& bar);
+void print_json(const Context& context, const Json& json);
 
 // Also makes Ctrl-C stop the pipeline.
 PipelineOptions pipeline_options(const Context& context, const EmbedArguments& arguments);
 
-// Progress to a bar, failures to standard error as they happen.
-IngestEvents events_to(ProgressBar& bar);
-WordsEvents words_events_to(ProgressBar& bar);
+// Progress to a bar, failures to standard error as they happen. REQUIRES: both outlive it.
+IngestEvents events_to(const Context& context, ProgressBar& bar);
+WordsEvents words_events_to(const Context& context, ProgressBar& bar);
 // The summary of an ingest or a change of model, and its exit code; `words` may be null.
 ExitCode report(const Context& context, const IngestSummary& summary,
                 const WordsSummary* words = nullptr);

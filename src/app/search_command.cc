@@ -57,7 +57,7 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
   std::string text;
   for (const std::string& word : arguments.words) (text += text.empty() ? "" : " ") += word;
   const TextQuery query = TRY(parse_query(text));
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   const auto by_words = TRY(WordSearch::open(*library));
   WordSearchTimes took;
@@ -72,15 +72,16 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
                   took.picture_encode_ms, took.picture_ms, took.fuse_ms, took.total_ms));
   const auto hits = TRY(by_words->explain(found));
   if (context.json) {
-    print_json(Json::Object{{"query", to_utf8(text)}, {"hits", to_json(hits)}});
+    print_json(context, Json::Object{{"query", to_utf8(text)}, {"hits", to_json(hits)}});
   } else if (hits.empty()) {
-    fmt::print("nothing relevant: no image in the library says, shows or is called that\n");
+    fmt::print(context.out,
+               "nothing relevant: no image in the library says, shows or is called that\n");
     const int64_t images = TRY(library->catalog().counts()).images;
     const int64_t unread = images - TRY(library->catalog().word_counts()).read;
     if (images == 0) {
-      fmt::print("the library holds no pictures yet: run `mimeme add FOLDER`\n");
+      fmt::print(context.out, "the library holds no pictures yet: run `mimeme add FOLDER`\n");
     } else if (unread > 0) {
-      fmt::print("{} not been read yet: run `mimeme add`\n",
+      fmt::print(context.out, "{} not been read yet: run `mimeme add`\n",
                  unread == 1 ? "1 picture has" : human_count(unread) + " pictures have");
     }
   } else {
@@ -93,7 +94,7 @@ Result<ExitCode> search(const Context& context, const SearchArguments& arguments
                         i == 0 ? std::to_string(hit.image.id) : "", i < why.size() ? why[i] : "",
                         i < hit.image.paths.size() ? hit.image.paths[i] : ""});
     }
-    print_table(rows);
+    print_table(context, rows);
   }
   return hits.empty() ? kExitNothingFound : kExitDone;
 }

@@ -2,14 +2,20 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <vector>
 
+#include "app/cli.h"
+#include "app/command_socket.h"
 #include "app/commands.h"
 #include "app/learn.h"
+#include "app/open_library.h"
 #include "app/report.h"
+#include "base/log.h"
 #include "base/thread_count.h"
 #include "http/answers.h"
 #include "http/api.h"
@@ -18,12 +24,21 @@
 namespace mimeme {
 namespace {
 
-// What the server can be asked to do in the background: the commands of the same meaning.
-std::map<std::string, Jobs::Work> work_on(Library& library, const DecodeLimits& limits) {
+constexpr std::chrono::seconds kCommandsEndWithin{30};
+
+// What the server can be asked to do in the background: the commands of the same meaning. They take
+// turns with the commands of clients.
+std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLimits& limits) {
   // Half of the cores: the other half answers.
   const int threads = std::max(thread_count(0) / 2, 1);
-  const auto words = [&library, limits, threads](const Jobs::Report& report,
-                                                 const std::stop_token& stop) -> Result<> {
+  const auto in_turn = [&shared](auto work) -> Jobs::Work {
+    return [&shared, work](const Jobs::Report& report, const std::stop_token& stop) -> Result<> {
+      const auto turn = TRY(shared.take_turn(stop));
+      return work(shared.library(), report, stop);
+    };
+  };
+  const auto words = [limits, threads](Library& library, const Jobs::Report& report,
+                                       const std::stop_token& stop) -> Result<> {
     const auto describer = TRY(ConfiguredDescriber::open(library.directory()));
     TRY(learn_words(
         library,
@@ -33,8 +48,8 @@ std::map<std::string, Jobs::Work> work_on(Library& library, const DecodeLimits& 
         }}));
     return {};
   };
-  const auto scan = [&library, limits, threads, words](const Jobs::Report& report,
-                                                       const std::stop_token& stop) -> Result<> {
+  const auto scan = [limits, threads, words](Library& library, const Jobs::Report& report,
+                                             const std::stop_token& stop) -> Result<> {
     TRY(ingest(
         library,
         {.pipeline = {.limits = limits,
@@ -44,59 +59,108 @@ std::map<std::string, Jobs::Work> work_on(Library& library, const DecodeLimits& 
         {.progress = [&](const Progress& p) {
           report({.stage = name_of(p.phase), .done = p.done, .total = p.total, .failed = p.failed});
         }}));
-    return stop.stop_requested() ? Result<>() : words(report, stop);
+    return stop.stop_requested() ? Result<>() : words(library, report, stop);
   };
-  const auto pca = [&library](const Jobs::Report& report, const std::stop_token&) -> Result<> {
+  const auto pca = [](Library& library, const Jobs::Report& report,
+                      const std::stop_token&) -> Result<> {
     report({.stage = "fitting"});
     TRY(library.fit_pca({}));
     return {};
   };
-  return {{"scan", scan}, {"words", words}, {"pca", pca}};
+  return {{"scan", in_turn(scan)}, {"words", in_turn(words)}, {"pca", in_turn(pca)}};
 }
+
+// A client's command, on the library that the server holds.
+int run_for_client(const CommandSocket::Command& command, SharedLibrary& library) {
+  std::vector<const char*> argv;
+  for (const std::string& arg : command.args) argv.push_back(arg.c_str());
+  return run_cli(static_cast<int>(argv.size()), argv.data(),
+                 {.out = command.out,
+                  .err = command.err,
+                  .err_fd = command.err_fd,
+                  .stop_on_interrupt = command.stop_on_interrupt,
+                  .progress = command.progress,
+                  .held = &library,
+                  .held_as = command.library,
+                  .hung_up = command.hung_up});
+}
+
+// Shows commands that take their time among the jobs. Thread-safe.
+class ShownCommands {
+ public:
+  explicit ShownCommands(Jobs& jobs) : jobs_(jobs) {}
+
+  void tell(const CommandProgress& command) {
+    const std::lock_guard lock(mu_);
+    auto shown = numbers_.find(command.id);
+    if (shown == numbers_.end()) {
+      if (command.label.empty() || command.has_ended) return;
+      shown = numbers_.emplace(command.id, jobs_.show(command.command)).first;
+    }
+    jobs_.update(shown->second, {.stage = command.label,
+                                 .done = command.done,
+                                 .total = command.total,
+                                 .failed = command.failed});
+    if (!command.has_ended) return;
+    jobs_.end(shown->second);
+    numbers_.erase(shown);
+  }
+
+ private:
+  Jobs& jobs_;
+  std::mutex mu_;
+  std::map<int64_t, int64_t> numbers_;  // of commands → of jobs; guarded by mu_
+};
 
 }  // namespace
 
 Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) {
   const std::stop_token stop = context.stop_on_interrupt();
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   // An empty library is a beginning: pictures can be sent to it.
-  std::atomic<bool> opening = true;  // later it is told of on many threads
-  const auto library = TRY(Library::open({.directory = context.library,
-                                          .model_folders = context.model_folders,
-                                          .progress =
-                                              [&](const char* what, int64_t done, int64_t total) {
-                                                if (opening) bar.update(what, done, total);
-                                              }},
-                                         Library::Access::kCreate));
-  opening = false;
-  bar.clear();
+  const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
+  SharedLibrary shared(*library);
   Events events;
+  const auto tell_size = [&] {
+    if (const auto counts = library->catalog().counts())
+      events.publish("library", Json::Object{{"images", counts->images}});
+  };
   std::unique_ptr<Server> server;
   Jobs jobs([&](const Job& job) {
     events.publish("job", to_json(job));
-    if (job.ended_at_us == 0) return;
-    if (const auto counts = library->catalog().counts())
-      events.publish("library", Json::Object{{"images", counts->images}});
+    if (job.ended_at_us != 0) tell_size();
   });
   const auto api =
       TRY(Api::open(*library, jobs, events,
-                    {.limits = arguments.limits, .jobs = work_on(*library, arguments.limits)}));
+                    {.limits = arguments.limits, .jobs = work_on(shared, arguments.limits)}));
   server = TRY(Server::start({.port = static_cast<uint16_t>(arguments.port),
                               .max_body = static_cast<size_t>(arguments.limits.max_bytes)},
                              [&](const HttpRequest& request) { return (*api)(request); }));
   events.attach([&](const std::string& text) { server->publish(text); });
+  ShownCommands shown(jobs);
+  const auto commands = CommandSocket::listen(
+      library->directory(),
+      [&](const CommandSocket::Command& command) { return run_for_client(command, shared); },
+      [&](const CommandProgress& command) { shown.tell(command); });
+  if (!commands)
+    log(LogLevel::kWarning, "no other command can use the library: " + commands.error().message);
   const std::string address = fmt::format("http://127.0.0.1:{}", server->port());
   if (context.json) {
-    print_json(Json::Object{{"address", address}});
+    print_json(context, Json::Object{{"address", address}});
   } else if (!context.quiet) {
-    fmt::print("serving {} at {}; Ctrl-C ends it\n", context.library, address);
+    fmt::print(context.out, "serving {} at {}; Ctrl-C ends it\n", context.library, address);
   }
-  std::fflush(stdout);  // whoever started this may wait for the address
+  std::fflush(context.out);  // whoever started this may wait for the address
 
   std::mutex mu;
   std::condition_variable_any stopped;
   std::unique_lock lock(mu);
   stopped.wait(lock, stop, [] { return false; });
+  // One that does not end in time ends with the process, which costs no more than kill −9.
+  if (commands && !(*commands)->stop(kCommandsEndWithin)) {
+    log(LogLevel::kWarning, "a command that was still at work has been broken off");
+    std::_Exit(kExitFailed);
+  }
   events.attach(nullptr);
   server->stop();
   return kExitDone;

@@ -8,7 +8,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
+#include "app/commands.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -20,9 +22,9 @@ size_t columns(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-size_t terminal_columns() {
+size_t terminal_columns(int fd) {
   winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 std::string truncate(const std::string& text, size_t most) {
@@ -35,6 +37,8 @@ std::string truncate(const std::string& text, size_t most) {
   }
   return cut;
 }
+
+thread_local ProgressBar* innermost = nullptr;
 
 }  // namespace
 
@@ -69,7 +73,7 @@ std::string count_of(int64_t n, std::string_view noun) {
   return fmt::format("{} {}{}", human_count(n), noun, n == 1 ? "" : "s");
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
+void print_table(const Context& context, const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> width;
   std::vector<bool> numeric;
   for (size_t r = 0; r < rows.size(); ++r) {
@@ -92,13 +96,25 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
       if (i + 1 < row.size()) line += "  ";
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
+    fmt::print(context.out, "{}\n", line);
   }
 }
 
-ProgressBar::ProgressBar(bool silent) : silent_(silent), on_terminal_(isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar(const Context& context)
+    : context_(context),
+      silent_(context.quiet || context.json),
+      on_terminal_(isatty(context.err_fd) == 1),
+      outer_(std::exchange(innermost, this)) {}
+
+ProgressBar::~ProgressBar() {
+  clear();
+  innermost = outer_;
+}
+
+ProgressBar* ProgressBar::of_this_thread() { return innermost; }
 
 void ProgressBar::update(std::string_view label, int64_t done, int64_t total, int64_t failed) {
+  if (context_.progress) context_.progress(label, done, total, failed);
   if (silent_) return;
   const auto now = Clock::now();
   if (label != label_) {
@@ -131,18 +147,18 @@ void ProgressBar::update(std::string_view label, int64_t done, int64_t total, in
     line += "  ETA " + human_duration(static_cast<double>(total - done) / rate);
   if (failed > 0) line += fmt::format("  {} failed", human_count(failed));
   if (on_terminal_) {
-    fmt::print(stderr, "\r\x1b[K{}", truncate(line, terminal_columns() - 1));
-    std::fflush(stderr);
+    fmt::print(context_.err, "\r\x1b[K{}", truncate(line, terminal_columns(context_.err_fd) - 1));
+    std::fflush(context_.err);
     shown_ = true;
   } else {
-    fmt::print(stderr, "{}\n", line);
+    fmt::print(context_.err, "{}\n", line);
   }
 }
 
 void ProgressBar::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  fmt::print(context_.err, "\r\x1b[K");
+  std::fflush(context_.err);
   shown_ = false;
 }
 

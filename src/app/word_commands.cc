@@ -23,7 +23,7 @@ Result<ImageText> text_of(Library& library, ImageId id) {
 Result<ExitCode> print_text(const Context& context, Library& library, ImageId id) {
   const ImageText text = TRY(text_of(library, id));
   if (context.json) {
-    print_json(to_json(text));
+    print_json(context, to_json(text));
     return kExitDone;
   }
   std::vector<std::vector<std::string>> rows{{"image", std::to_string(text.id)}};
@@ -32,7 +32,7 @@ Result<ExitCode> print_text(const Context& context, Library& library, ImageId id
   if (!text.suggested_category.empty()) rows.push_back({"suggested", text.suggested_category});
   rows.push_back({"description", text.description.empty() ? "none" : text.description});
   for (const TextLine& line : text.lines) rows.push_back({"reads", line.text});
-  print_table(rows);
+  print_table(context, rows);
   return kExitDone;
 }
 
@@ -69,15 +69,15 @@ Result<ExitCode> describe_all(const Context& context, Library& library, const st
     if (applied) continue;
     ++failed;
     bar.clear();
-    fmt::print(stderr, "failed: {}: line {}: {}\n", printable(file), number,
+    fmt::print(context.err, "failed: {}: line {}: {}\n", printable(file), number,
                printable(applied.error().message));
   }
   bar.clear();
   if (in.bad()) return Error{ErrorCode::kIo, file + ": cannot be read"};
   if (context.json) {
-    print_json(Json::Object{{"done", done}, {"failed", failed}});
+    print_json(context, Json::Object{{"done", done}, {"failed", failed}});
   } else if (!context.quiet) {
-    fmt::print("{} done\n", count_of(done, "line"));
+    fmt::print(context.out, "{} done\n", count_of(done, "line"));
   }
   return failed > 0 ? kExitPartly : kExitDone;
 }
@@ -88,7 +88,7 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
   if (arguments.target.empty() == arguments.from.empty())
     return Error{ErrorCode::kInvalidArgument, "name an image, or a file of descriptions (--from)"};
   const bool writes = arguments.text || !arguments.from.empty();
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library =
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
   const int64_t before = TRY(library->catalog().text_seq());
@@ -106,19 +106,20 @@ Result<ExitCode> describe(const Context& context, const DescribeArguments& argum
 }
 
 Result<ExitCode> category(const Context& context, const CategoryArguments& arguments) {
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library = TRY(open_library(context, Library::Access::kWrite, bar));
   const ImageId id = TRY(find_image(*library, arguments.target));
   const int64_t before = TRY(library->catalog().text_seq());
   const int64_t suggested = TRY(name_category(*library, id, arguments.name));
   TRY(embed_texts(*library, before));
   if (context.json) {
-    print_json(Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});
+    print_json(context,
+               Json::Object{{"id", id}, {"category", arguments.name}, {"suggested", suggested}});
   } else if (!context.quiet) {
-    fmt::print("image {}: {}\n", id,
+    fmt::print(context.out, "image {}: {}\n", id,
                arguments.name.empty() ? "no category" : printable(arguments.name));
     if (suggested > 0)
-      fmt::print("suggested for {} that look alike: see mimeme suggestions\n",
+      fmt::print(context.out, "suggested for {} that look alike: see mimeme suggestions\n",
                  count_of(suggested, "image"));
   }
   return kExitDone;
@@ -127,7 +128,7 @@ Result<ExitCode> category(const Context& context, const CategoryArguments& argum
 Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments& arguments) {
   const bool writes =
       !arguments.accept.empty() || !arguments.refuse.empty() || arguments.accept_all;
-  ProgressBar bar(context.quiet || context.json);
+  ProgressBar bar(context);
   const auto library =
       TRY(open_library(context, writes ? Library::Access::kWrite : Library::Access::kRead, bar));
   Catalog& catalog = library->catalog();
@@ -139,7 +140,7 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
       const auto answered = catalog.answer_suggestion(id, with);
       if (!answered && answered.error().code != ErrorCode::kNotFound) return answered;
       ++(answered ? done : missed);
-      if (!answered) fmt::print(stderr, "{}\n", answered.error().message);
+      if (!answered) fmt::print(context.err, "{}\n", answered.error().message);
     }
     return {};
   };
@@ -151,21 +152,23 @@ Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments&
 
   const auto waiting = TRY(catalog.texts(TRY(catalog.images_with_suggestion())));
   if (context.json) {
-    print_json(Json::Object{
-        {"accepted", accepted}, {"refused", refused}, {"suggestions", to_json(waiting)}});
+    print_json(context, Json::Object{{"accepted", accepted},
+                                     {"refused", refused},
+                                     {"suggestions", to_json(waiting)}});
     return missed > 0 ? kExitPartly : kExitDone;
   }
-  if (writes && !context.quiet) fmt::print("{} accepted, {} refused\n", accepted, refused);
+  if (writes && !context.quiet)
+    fmt::print(context.out, "{} accepted, {} refused\n", accepted, refused);
   if (missed > 0) return kExitPartly;
   if (waiting.empty()) {
-    fmt::print("no suggestion waits for an answer\n");
+    fmt::print(context.out, "no suggestion waits for an answer\n");
     return writes ? kExitDone : kExitNothingFound;
   }
   std::vector<std::vector<std::string>> rows{{"id", "suggested category", "file"}};
   for (const ImageText& text : waiting)
     rows.push_back({std::to_string(text.id), text.suggested_category,
                     text.paths.empty() ? "" : text.paths.front()});
-  print_table(rows);
+  print_table(context, rows);
   return kExitDone;
 }
 

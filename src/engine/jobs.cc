@@ -42,16 +42,60 @@ Job Jobs::start(const std::string& kind, Work work) {
     Lock lock(mu_);
     for (const Entry& entry : entries_)
       if (entry.job.kind == kind && entry.job.state == Job::State::kWaiting) return entry.job;
-    job = {.number = ++last_, .kind = kind};
-    entries_.push_back({.job = job, .work = std::move(work), .stop = {}});
-    // The oldest of those that have ended makes room.
-    const auto ended = [](const Entry& entry) { return has_ended(entry.job); };
-    if (std::cmp_greater(std::count_if(entries_.begin(), entries_.end(), ended), kKept))
-      entries_.erase(std::find_if(entries_.begin(), entries_.end(), ended));
+    job = add({.job = {.kind = kind}, .work = std::move(work)});
     wake_.notify_all();
   }
   tell(job);
   return job;
+}
+
+Job Jobs::add(Entry entry) {
+  entry.job.number = ++last_;
+  entries_.push_back(std::move(entry));
+  const Job job = entries_.back().job;
+  // The oldest of those that have ended makes room.
+  const auto ended = [](const Entry& one) { return has_ended(one.job); };
+  if (std::cmp_greater(std::count_if(entries_.begin(), entries_.end(), ended), kKept))
+    entries_.erase(std::find_if(entries_.begin(), entries_.end(), ended));
+  return job;
+}
+
+int64_t Jobs::show(const std::string& kind) {
+  Job job{.kind = kind, .state = Job::State::kRunning, .started_at_us = now_us()};
+  {
+    Lock lock(mu_);
+    job = add({.job = job, .is_shown = true});
+  }
+  tell(job);
+  return job.number;
+}
+
+void Jobs::update(int64_t number, const JobProgress& progress) {
+  Job job;
+  {
+    Lock lock(mu_);
+    Entry* const entry = find(number);
+    if (!entry) return;
+    const bool is_new = progress.stage != entry->job.progress.stage;
+    entry->job.progress = progress;
+    if (!is_new && Clock::now() - entry->told < kPause) return;
+    entry->told = Clock::now();
+    job = entry->job;
+  }
+  tell(job);
+}
+
+void Jobs::end(int64_t number) {
+  Job job;
+  {
+    Lock lock(mu_);
+    Entry* const entry = find(number);
+    if (!entry) return;
+    entry->job.state = Job::State::kDone;
+    entry->job.ended_at_us = now_us();
+    job = entry->job;
+  }
+  tell(job);
 }
 
 Result<Job> Jobs::cancel(int64_t number) {
@@ -61,6 +105,8 @@ Result<Job> Jobs::cancel(int64_t number) {
     Entry* const entry = find(number);
     if (!entry || has_ended(entry->job))
       return Error{ErrorCode::kNotFound, "no job " + std::to_string(number) + " waits or runs"};
+    if (entry->is_shown)
+      return Error{ErrorCode::kConflict, "it runs in another terminal: end it there"};
     entry->stop.request_stop();
     if (entry->job.state == Job::State::kWaiting) {
       entry->job.state = Job::State::kCancelled;
@@ -110,18 +156,7 @@ void Jobs::run() {
     }
     tell(job);
 
-    Clock::time_point told = Clock::now();
-    const auto report = [&](const JobProgress& progress) {
-      const bool is_new = progress.stage != job.progress.stage;
-      job.progress = progress;
-      {
-        Lock lock(mu_);
-        find(job.number)->job.progress = progress;
-      }
-      if (!is_new && Clock::now() - told < kPause) return;
-      told = Clock::now();
-      tell(job);
-    };
+    const auto report = [&](const JobProgress& progress) { update(job.number, progress); };
     Result<> done;
     try {
       done = work(report, stop);

@@ -52,20 +52,29 @@ class Jobs {
 
   // One that waits already and is of this kind stands for the new one.
   Job start(const std::string& kind, Work work);
-  // kNotFound: no such job, or it has ended.
+  // kNotFound: no such job, or it has ended. kConflict: it is only shown.
   Result<Job> cancel(int64_t number);
+
+  // Work that somebody else does, beside the rest: it is only shown. Returns its number.
+  int64_t show(const std::string& kind);
+  void update(int64_t number, const JobProgress& progress);
+  void end(int64_t number);
+
   // What waits and runs, and the last ones that ended; newest first.
   std::vector<Job> list() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Entry {
     Job job;
     Work work;
     std::stop_source stop;
+    Clock::time_point told = {};
+    bool is_shown = false;  // only
   };
-  using Clock = std::chrono::steady_clock;
 
   void run();
+  Job add(Entry entry) REQUIRES(mu_);
   void tell(const Job& job);
   Entry* find(int64_t number) REQUIRES(mu_);
 

@@ -84,6 +84,21 @@ TEST(JobsTest, AFailureAndAnExceptionAreToldAndTheNextGoesOn) {
   EXPECT_EQ(list[1].error, "odd");
 }
 
+TEST(JobsTest, WhatOthersDoIsShownBesideTheRest) {
+  std::vector<State> told;
+  Jobs jobs([&](const Job& job) { told.push_back(job.state); });
+  const int64_t number = jobs.show("add /photos");
+  jobs.update(number, {.stage = "embedding", .done = 1, .total = 9});
+  EXPECT_EQ(jobs.cancel(number).error().code, ErrorCode::kConflict);
+  jobs.start("scan", kNothing);
+  wait_for(jobs, 2, State::kDone);
+  EXPECT_EQ(jobs.list()[1].state, State::kRunning);
+  jobs.end(number);
+  EXPECT_EQ(jobs.list()[1].state, State::kDone);
+  EXPECT_EQ(jobs.list()[1].progress.total, 9);
+  EXPECT_EQ(told.front(), State::kRunning);
+}
+
 TEST(JobsTest, TheEndOfAllStopsWhatRuns) {
   Jobs jobs([](const Job&) {});
   jobs.start("scan", kUntilStopped);

@@ -51,9 +51,8 @@ test('it answers as the command line does, takes edits, and ends on SIGTERM', as
     assert.deepEqual([refused.status, refused.json.code], [415, 'unsupported']);
     assert.equal(refused.type, 'application/problem+json');
 
-    const beside = mimeme(library, 'search', 'walrus');
-    assert.equal(beside.code, 4);
-    assert.match(beside.stderr, /in use|serve|process/);
+    // Another command meanwhile: client.test.mjs has more of these.
+    assert.equal(json(library, 0, 'search', 'walrus').hits[0].id, cli.id);
   } finally {
     assert.equal(await server.end(), 0);
   }

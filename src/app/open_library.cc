@@ -1,0 +1,50 @@
+#include "app/open_library.h"
+
+#include <fmt/core.h>
+
+namespace mimeme {
+
+void SharedLibrary::GiveBack::operator()(SharedLibrary* shared) const {
+  const std::lock_guard lock(shared->mu_);
+  shared->is_taken_ = false;
+  shared->given_back_.notify_one();
+}
+
+SharedLibrary::Turn SharedLibrary::try_take_turn() {
+  const std::lock_guard lock(mu_);
+  return Turn(std::exchange(is_taken_, true) ? nullptr : this);
+}
+
+Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
+  std::unique_lock lock(mu_);
+  if (!given_back_.wait(lock, std::move(stop), [&] { return !is_taken_; }))
+    return Error{ErrorCode::kCancelled, "stopped while another command was at work"};
+  is_taken_ = true;
+  return Turn(this);
+}
+
+Result<OpenedLibrary> open_library(const Context& context, Library::Access access,
+                                   ProgressBar& bar) {
+  if (SharedLibrary* const held = context.held) {
+    if (access == Library::Access::kRead) return OpenedLibrary(held->library(), nullptr);
+    SharedLibrary::Turn turn = held->try_take_turn();
+    if (!turn) {
+      if (!context.quiet && !context.json)
+        fmt::print(context.err, "waiting until another command is done with the library\n");
+      turn = TRY(held->take_turn(context.hung_up));
+    }
+    return OpenedLibrary(held->library(), std::move(turn));
+  }
+  auto library = TRY(Library::open({.directory = context.library,
+                                    .model_folders = context.model_folders,
+                                    .progress =
+                                        [](const char* what, int64_t done, int64_t total) {
+                                          if (auto* const shown = ProgressBar::of_this_thread())
+                                            shown->update(what, done, total);
+                                        }},
+                                   access));
+  bar.clear();
+  return OpenedLibrary(std::move(library));
+}
+
+}  // namespace mimeme
