@@ -1,5 +1,7 @@
 #include "http/multipart.h"
 
+#include <strings.h>
+
 #include <optional>
 #include <restinio/helpers/http_field_parsers/content-disposition.hpp>
 #include <restinio/helpers/http_field_parsers/content-type.hpp>
@@ -29,15 +31,16 @@ std::optional<std::string> find(const Parameters& parameters, restinio::string_v
 }  // namespace
 
 Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
-  const auto type =
-      fields::content_type_value_t::try_parse({content_type.data(), content_type.size()});
-  const auto boundary =
-      type && type->media_type.type == "multipart" && type->media_type.subtype == "form-data"
-          ? find(type->media_type.parameters, "boundary")
-          : std::nullopt;
-  if (!boundary || boundary->empty())
+  constexpr std::string_view kForm = "multipart/form-data";
+  if (content_type.size() < kForm.size() ||
+      strncasecmp(content_type.data(), kForm.data(), kForm.size()) != 0)
     return Error{ErrorCode::kUnsupported,
                  "send a form (multipart/form-data) whose parts `file` are the pictures"};
+  const auto type =
+      fields::content_type_value_t::try_parse({content_type.data(), content_type.size()});
+  const auto boundary = type ? find(type->media_type.parameters, "boundary") : std::nullopt;
+  if (!boundary || boundary->empty())
+    return Error{ErrorCode::kInvalidArgument, "the form's Content-Type names no boundary"};
   const auto texts =
       restinio::multipart_body::split_multipart_body({body.data(), body.size()}, "--" + *boundary);
   if (texts.empty())

@@ -29,6 +29,7 @@ class PlanInCatalog : public Catalog::Plan {
         lease_->run("CREATE TEMP TABLE plan_scan(path VARCHAR, size BIGINT, mtime_ns BIGINT, "
                     "problem VARCHAR, unseen BIGINT, doubtful BIGINT)"));
     TRY(lease_->run("CREATE TEMP TABLE plan_roots(root VARCHAR, prefix VARCHAR)"));
+    newest_ = TRY(lease_->integer("SELECT last FROM counters WHERE name = 'image'"));
     return {};
   }
 
@@ -72,7 +73,7 @@ class PlanInCatalog : public Catalog::Plan {
   }
 
  private:
-  static Result<> judge(sql::Connection& c, ModelId model) {
+  Result<> judge(sql::Connection& c, ModelId model) const {
     // Roots inside one another find a file twice.
     TRY(c.run(
         "CREATE TEMP TABLE plan_found AS "
@@ -92,14 +93,16 @@ class PlanInCatalog : public Catalog::Plan {
     TRY(c.run(
         "CREATE TEMP TABLE plan_todo AS SELECT row_number() OVER (ORDER BY path) AS n, path, size, "
         "mtime_ns FROM temp.plan_found WHERE verdict = 'todo'"));
-    // What lies below a folder that could not be read was not seen, but need not be gone.
+    // What lies below a folder that could not be read was not seen, but need not be gone; nor need
+    // an image that was added, by an upload, after the scan had passed its folder.
     TRY(
         c.run("CREATE TEMP TABLE plan_gone AS SELECT path FROM files "
-              "WHERE EXISTS (SELECT 1 FROM temp.plan_roots r "
+              "WHERE coalesce(image_id, 0) <= ? AND EXISTS (SELECT 1 FROM temp.plan_roots r "
               "  WHERE files.path = r.root OR starts_with(files.path, r.prefix)) "
               "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f WHERE f.path = files.path) "
               "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f "
-              "  WHERE f.unseen = 1 AND starts_with(files.path, rtrim(f.path, '/') || '/'))"));
+              "  WHERE f.unseen = 1 AND starts_with(files.path, rtrim(f.path, '/') || '/'))",
+              {newest_}));
     return {};
   }
 
@@ -130,6 +133,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   Catalog::Impl& catalog_;
   const sql::Database::Lease lease_;
+  ImageId newest_ = 0;  // when the scan began
 };
 
 }  // namespace

@@ -50,6 +50,17 @@ TEST_F(PlanTest, EverythingIsToDoAtFirstAndNothingOnceItIsDone) {
   EXPECT_EQ(counts_.gone, 0);
 }
 
+TEST_F(PlanTest, WhatIsUploadedDuringAScanIsNotGone) {
+  auto catalog = open();
+  commit(*catalog, {picture("/m/old", "1")});
+  const auto plan = must(catalog->start_plan());
+  commit(*catalog, {picture("/m/sent meanwhile", "2")});
+  counts_ = must(plan->finish(Strings{"/m"}, model_));
+  EXPECT_EQ(counts_.gone, 1);
+  EXPECT_EQ(must(plan->remove_gone()), 1);
+  EXPECT_EQ(must(catalog->images(0, 9)).size(), 1U);
+}
+
 TEST_F(PlanTest, AFileIsToDoWhenItsSizeOrTimeDiffers) {
   auto catalog = open();
   commit(*catalog, {picture("/m/size", "a"), picture("/m/time", "b"), picture("/m/same", "c")});
