@@ -179,8 +179,6 @@ export const t = {
   projected: (from: number, to: number, on: number) =>
     `${count(from)} dimensions are reduced to ${count(to)}, fitted on ${images(on)}.`,
   variance: (share: string, dimensions: number) => `${share} of the variance is in ${count(dimensions)} dimensions`,
-  varianceAxis: 'Share of the variance',
-  dimensionsAxis: 'Dimensions',
   jobs: 'Work in the background',
   noJobs: 'Nothing was done since the server began.',
   start: { scan: 'Look for new files', words: 'Read words', pca: 'Fit the projection' },
