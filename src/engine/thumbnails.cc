@@ -11,6 +11,7 @@ namespace mimeme {
 namespace {
 
 constexpr int kQuality = 80;
+constexpr int kGround = 255;  // drawings with nothing behind them are mostly made for white
 
 // A RIFF file says how long it is: one that a crash or a full disk cut off is not taken.
 bool is_whole(std::span<const uint8_t> webp) {
@@ -32,8 +33,8 @@ Result<std::vector<uint8_t>> read_original(const ImageRecord& image, const Decod
 
 Result<std::vector<uint8_t>> make_thumbnail(std::span<const uint8_t> picture, int side,
                                             const DecodeLimits& limits) {
-  const Decoded small =
-      TRY(decode(picture, {.width = side, .height = side, .fit = Fit::kInside}, limits));
+  const Decoded small = TRY(decode(
+      picture, {.width = side, .height = side, .fit = Fit::kInside, .ground = kGround}, limits));
   return encode_webp(small.rgb, small.width, small.height, kQuality);
 }
 

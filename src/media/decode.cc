@@ -12,8 +12,6 @@
 namespace mimeme {
 namespace {
 
-constexpr double kGround = 128;  // what shows through transparent pixels
-
 // The longest side of a picture before kCrop cuts it. A needle that would be longer is squashed to
 // it: its middle is what remains either way, and it is still read to its end.
 constexpr int kMaxScaledSide = 16'384;
@@ -135,7 +133,7 @@ Image open_shrunk(std::span<const uint8_t> bytes, std::string_view format, Image
 // --- Pixels.
 
 // To what a resize may mix: 8 bits, RGB or grey, opaque.
-bool flatten(Image& image) {
+bool flatten(Image& image, int grey) {
   const VipsInterpretation space = vips_image_get_interpretation(image.get());
   const bool is_grey = space == VIPS_INTERPRETATION_B_W || space == VIPS_INTERPRETATION_GREY16;
   if (!step(image, vips_colourspace,
@@ -144,7 +142,7 @@ bool flatten(Image& image) {
     return false;
   if (!vips_image_hasalpha(image.get())) return true;
   const std::unique_ptr<VipsArrayDouble, void (*)(VipsArrayDouble*)> ground(
-      vips_array_double_newv(1, kGround),
+      vips_array_double_newv(1, static_cast<double>(grey)),
       [](VipsArrayDouble* array) { vips_area_unref(VIPS_AREA(array)); });
   return step(image, vips_flatten, "background", ground.get());
 }
@@ -173,9 +171,9 @@ bool needs_profile(VipsImage* image) {
 
 // `image` at width × height, 8-bit sRGB, in memory. Reads it to its last line, so that whatever is
 // missing is missed.
-bool render(Image& image, int width, int height) {
+bool render(Image& image, int width, int height, int ground) {
   const bool has_profile = needs_profile(image.get());
-  if (!flatten(image)) return false;
+  if (!flatten(image, ground)) return false;
   const double across = 1.0 * width / vips_image_get_width(image.get());
   const double down = 1.0 * height / vips_image_get_height(image.get());
   if (!step(image, vips_resize, across, "vscale", down, "kernel", VIPS_KERNEL_LINEAR)) return false;
@@ -292,7 +290,7 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
 
   image = open_shrunk(bytes, *format, std::move(image), factor);
   if (image && target.region && !cut_out(image, *target.region)) image = nullptr;
-  if (!image || !render(image, width, height) || !step(image, vips_autorot) ||
+  if (!image || !render(image, width, height, target.ground) || !step(image, vips_autorot) ||
       !step(image, vips_crop, left, top, decoded.width, decoded.height))
     return damaged(bytes, *format);
   size_t size = 0;

@@ -37,6 +37,7 @@ struct Target {
   Fit fit = Fit::kStretch;
   int resize = 0;                     // kCrop only
   std::optional<Region> region = {};  // only this part, as if it were the picture; at least a pixel
+  int ground = 128;                   // the grey, 0 … 255, that shows through transparent pixels
 };
 
 struct Decoded {
@@ -56,7 +57,7 @@ std::optional<std::string_view> sniff(std::span<const uint8_t> head);
 
 // Decodes the first frame at the target's size: shrink-on-load where the format has it, EXIF
 // orientation applied, ICC, CMYK, grey, palette and 16-bit brought to 8-bit sRGB, alpha flattened
-// on neutral grey (128).
+// on grey.
 //
 // kUnsupported: not a format we read (the message says what it looks like: empty file, SVG, text…).
 // kTooLarge: over a limit, found in the header before any pixel is decoded.
