@@ -107,11 +107,11 @@ std::unique_ptr<TextEncoder> opened_or_left_out(Library& library, const Manifest
 
 }  // namespace
 
-Result<std::unique_ptr<WordSearch>> WordSearch::open(Library& library) {
+Result<std::unique_ptr<WordSearch>> WordSearch::open(Library& library, Load load) {
   std::unique_ptr<TextEncoder> encoder;
   const auto manifest = library.registry().find(library.options().text_model, kTextEmbedding);
   const auto words = library.words();
-  if (manifest && words && words->meaning)
+  if (manifest && (load == Load::kOfUseLater || (words && words->meaning)))
     encoder =
         opened_or_left_out(library, *manifest, "only the letters are searched, not the meaning");
   return std::unique_ptr<WordSearch>(

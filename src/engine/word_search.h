@@ -65,9 +65,12 @@ struct WordSearchTimes {
 
 class WordSearch {
  public:
+  // Which models are loaded: those that have embedded anything by now, or, for one that outlives
+  // the next `add`, those that will.
+  enum class Load { kOfUseNow, kOfUseLater };
   // Loads the text model, and the one that is joint with the library's image model, if there are
   // such. REQUIRES: the library outlives it.
-  static Result<std::unique_ptr<WordSearch>> open(Library& library);
+  static Result<std::unique_ptr<WordSearch>> open(Library& library, Load load = Load::kOfUseNow);
 
   // Best first. A query without words but with filters lists what passes them, newest first, with
   // similarity 1. Thread-safe. kInvalidArgument: neither words nor filters; kNotFound: the words'

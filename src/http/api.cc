@@ -164,7 +164,7 @@ Result<Job> Api::Impl::start(const std::string& kind) const {
 
 Result<std::unique_ptr<Api>> Api::open(Library& library, Jobs& jobs, Events& events,
                                        ApiOptions options) {
-  auto by_words = TRY(WordSearch::open(library));
+  auto by_words = TRY(WordSearch::open(library, WordSearch::Load::kOfUseLater));
   return std::unique_ptr<Api>(
       new Api(std::make_unique<Impl>(library, jobs, events, std::move(options), std::move(by_words),
                                      library.open_encoder({.threads = 0}))));

@@ -127,6 +127,20 @@ TEST_F(ApiTest, WordsFindWithTheReason) {
   EXPECT_EQ(*match["match"].string(), "not");
 }
 
+TEST_F(ApiTest, ALibraryThatWasEmptyWhenTheServerBeganIsSearchedByMeaningToo) {
+  api_.reset();
+  library_.reset();
+  std::filesystem::remove_all(root_ / "library");
+  library_ = *open();
+  api_ = *Api::open(*library_, jobs_, events_, {.limits = {}, .jobs = {}});
+  EXPECT_EQ(get("/api/v1/search?q=kitten")["hits"].array()->size(), 0U);
+  ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
+  EXPECT_EQ(call("PATCH", "/api/v1/images/1", R"({"description": "kitty"})").status, 200);
+  const Json hit = (*get("/api/v1/search?q=kitten")["hits"].array())[0];
+  EXPECT_EQ(*hit["id"].integer(), 1);
+  EXPECT_GT(*hit["why"]["meaning"].real(), 0.9);
+}
+
 TEST_F(ApiTest, AnEditIsKeptAndFoundAtOnce) {
   const HttpResponse edited =
       call("PATCH", "/api/v1/images/3", R"({"description": " a walrus ", "category": "animals"})");
