@@ -1,8 +1,10 @@
 // node tools/make_library.mjs --mimeme PROGRAM --seed LIBRARY --images N --out LIBRARY [--pictures FOLDER]
+//   [--wordless]
 //
 // A large library for measuring and for tests, without the hours that reading so many pictures takes: embeddings are
 // mixtures of the seed library's real ones, descriptions are words of Tux Paint's captions. With --pictures there is a
-// real file behind each image, a small JPEG of its own; without, only its name. Made by `mimeme import`, so that nothing
+// real file behind each image, a small JPEG of its own; without, only its name. With --wordless there are no descriptions,
+// whose embedding takes most of the time. Made by `mimeme import`, so that nothing
 // but public formats is written (docs/format.md, Export).
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +15,10 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 
 const { values: args } = parseArgs({
-  options: Object.fromEntries(['mimeme', 'seed', 'images', 'out', 'pictures'].map((name) => [name, { type: 'string' }])),
+  options: {
+    ...Object.fromEntries(['mimeme', 'seed', 'images', 'out', 'pictures'].map((name) => [name, { type: 'string' }])),
+    wordless: { type: 'boolean' },
+  },
 });
 const count = Number(args.images);
 const pictures = args.pictures && path.resolve(args.pictures);
@@ -88,7 +93,7 @@ for (let i = 0; i < count; ++i) {
   }
   fs.writeSync(images, JSON.stringify({
     sha256, bytes, format: 'jpeg', width, height, frames: 1, added_at_us: 1700000000000000 + i * 1000000, paths: [file],
-    embedded: true, description,
+    embedded: true, ...(args.wordless ? {} : { description }),
   }) + '\n');
 }
 fs.closeSync(images);

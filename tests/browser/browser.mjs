@@ -15,10 +15,15 @@ export const launch = () => chromium.launch({
 export const DESKTOP = { viewport: { width: 1440, height: 900 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
+// What `read` gives; nothing while the page is on its way to another.
+const steady = read => Promise.resolve().then(read).catch(error => {
+  if (!/because of a navigation|Execution context was destroyed/.test(error.message)) throw error;
+});
+
 // Polls until `condition()` gives something true, and gives that.
 export async function until(condition, what, seconds = 60) {
   for (const deadline = Date.now() + seconds * 1000; ; await new Promise(r => setTimeout(r, 25))) {
-    const result = await condition();
+    const result = await steady(condition);
     if (result) return result;
     assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
   }
@@ -27,7 +32,7 @@ export async function until(condition, what, seconds = 60) {
 // Polls until `read()` gives just this. Fails with the difference.
 export async function becomes(read, expected, seconds = 60) {
   for (const deadline = Date.now() + seconds * 1000; ; await new Promise(r => setTimeout(r, 25))) {
-    const value = await read();
+    const value = await steady(read);
     if (isDeepStrictEqual(value, expected)) return;
     if (Date.now() > deadline) assert.deepEqual(value, expected);
   }
@@ -47,7 +52,7 @@ function watch(context, origin, expected) {
     if (why !== 'net::ERR_ABORTED') fault(`${request.method()} ${request.url()}: ${why}`);
   });
   context.on('console', message => message.type() === 'error' && fault(`${message.text()} ${message.location().url}`));
-  context.on('weberror', error => fault(`threw ${error.error().stack}`));
+  context.on('weberror', error => fault(`threw ${error.error().message}`));
   context.on('dialog', dialog => {
     faults.push(`dialog ${dialog.message()}`);
     void dialog.dismiss();
