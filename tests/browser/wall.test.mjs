@@ -53,7 +53,7 @@ check('10,000 images scroll to the end: the page stays small', async (page, cont
   // As fast as it goes, so most pictures are passed before they came.
   await page.mouse.move(700, 500);
   await until(async () => {
-    await page.mouse.wheel(0, 4000);
+    await page.mouse.wheel(0, 8000);
     return (await all_loaded(page).count()) && (await last(page).count());
   }, 'the end', 180);
   await last(page).getByRole('link').waitFor();
