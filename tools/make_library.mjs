@@ -1,9 +1,11 @@
 // node tools/make_library.mjs --mimeme PROGRAM --seed LIBRARY --images N --out LIBRARY [--pictures FOLDER]
+//     [--wordless]
 //
 // A large library for measuring and for tests, without the hours that reading so many pictures takes: embeddings are
 // mixtures of the seed library's real ones, descriptions are words of Tux Paint's captions. With --pictures there is a
-// real file behind each image, a small JPEG of its own; without, only its name. Made by `mimeme import`, so that nothing
-// but public formats is written (docs/format.md, Export).
+// real file behind each image, a small JPEG of its own; without, only its name. With --wordless there are no descriptions,
+// whose embedding takes most of the time. Made by `mimeme import`, so that nothing but public formats is written
+// (docs/format.md, Export).
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -13,7 +15,10 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 
 const { values: args } = parseArgs({
-  options: Object.fromEntries(['mimeme', 'seed', 'images', 'out', 'pictures'].map((name) => [name, { type: 'string' }])),
+  options: {
+    ...Object.fromEntries(['mimeme', 'seed', 'images', 'out', 'pictures'].map((name) => [name, { type: 'string' }])),
+    wordless: { type: 'boolean' },
+  },
 });
 const count = Number(args.images);
 const pictures = args.pictures && path.resolve(args.pictures);
@@ -68,11 +73,11 @@ const head = `{'descr': '<f2', 'fortran_order': False, 'shape': (${count}, ${dim
 const padded = head.padEnd(Math.ceil((head.length + 11) / 64) * 64 - 11) + '\n';
 fs.writeSync(embeddings, Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([padded.length & 255, padded.length >> 8]), Buffer.from(padded)]));
 
-const row = new Uint16Array(dim);
-for (let i = 0; i < count; ++i) {
+// Draws all its random numbers before it waits: many are made at a time, and the library is the same each time.
+async function make(i) {
+  const row = new Uint16Array(dim);
   const a = Math.floor(random() * about.embeddings) * dim, b = Math.floor(random() * about.embeddings) * dim, t = random() / 2;
   for (let d = 0; d < dim; ++d) row[d] = toHalf((1 - t) * toFloat[rows[a + d]] + t * toFloat[rows[b + d]]);
-  fs.writeSync(embeddings, Buffer.from(row.buffer));
 
   const width = 120 + Math.floor(random() * 200), height = 120 + Math.floor(random() * 200);
   const description = Array.from({ length: 3 + Math.floor(random() * 4) }, () => pick(words)).join(' ');
@@ -86,10 +91,17 @@ for (let i = 0; i < count; ++i) {
     sha256 = createHash('sha256').update(jpeg).digest('hex');
     bytes = jpeg.length;
   }
-  fs.writeSync(images, JSON.stringify({
+  const told = {
     sha256, bytes, format: 'jpeg', width, height, frames: 1, added_at_us: 1700000000000000 + i * 1000000, paths: [file],
-    embedded: true, description,
-  }) + '\n');
+    embedded: true, ...(args.wordless ? {} : { description }),
+  };
+  return { row: Buffer.from(row.buffer), told: JSON.stringify(told) + '\n' };
+}
+
+for (let i = 0; i < count; i += 64) {
+  const some = await Promise.all(Array.from({ length: Math.min(64, count - i) }, (_, k) => make(i + k)));
+  fs.writeSync(embeddings, Buffer.concat(some.map(({ row }) => row)));
+  fs.writeSync(images, some.map(({ told }) => told).join(''));
 }
 fs.closeSync(images);
 fs.closeSync(embeddings);

@@ -11,8 +11,8 @@ export async function serve(library, ...args) {
   return started(library, program, ['serve', '--port', '0', '--json', ...args]);
 }
 
-// Any command that becomes the server. `rss` is what it holds of memory, in kB; `end` sends SIGTERM and resolves to its
-// exit status.
+// Any command that becomes the server. `rss` is what it holds of memory, in kB; `end` sends SIGTERM, or what else it is
+// told to, and resolves to its exit status.
 export async function started(library, command, args) {
   const child = spawn(command, args, { env: environment(library), stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(child, 'close').then(([code]) => code);
@@ -22,8 +22,8 @@ export async function started(library, command, args) {
   ]);
   const { address } = JSON.parse(line);
   const rss = () => Number(fs.readFileSync(`/proc/${child.pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m)[1]);
-  const end = () => {
-    child.kill('SIGTERM');
+  const end = (signal = 'SIGTERM') => {
+    child.kill(signal);
     return closed;
   };
   return { address, port: Number(new URL(address).port), rss, end };

@@ -1,5 +1,5 @@
-// Two things only: takes pictures that other apps share, and says something when the server cannot be reached. Answers
-// of the API are never kept: the library may change at any time.
+// Three things only: takes pictures that other apps share, says something when the server cannot be reached, and sends
+// what a page that goes has left to do. Answers of the API are never kept: the library may change at any time.
 const SHARED = 'shared';
 
 self.addEventListener('install', () => self.skipWaiting());
@@ -8,6 +8,8 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 self.addEventListener('fetch', (event) => {
   const { request } = event;
   if (request.method === 'POST' && new URL(request.url).pathname === '/share') event.respondWith(keep(request));
+  // Else the browser gives it up with the page, although it says keepalive.
+  else if (request.method === 'DELETE') event.respondWith(fetch(request));
   else if (request.mode === 'navigate') event.respondWith(fetch(request).catch(offline));
 });
 

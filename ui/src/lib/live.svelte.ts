@@ -5,6 +5,8 @@ import { reachable } from './reach.svelte';
 class Live {
   jobs = $state<Job[]>([]);
   images = $state<number>();
+  /** How often it was listened to anew: what happened before is not known. */
+  opened = $state(0);
   #source?: EventSource;
 
   /** Only while the page is seen: a browser keeps six connections to a server, and each tab would hold one. */
@@ -28,6 +30,7 @@ class Live {
     const source = (this.#source = new EventSource('/api/v1/events'));
     // A server that was started again numbers its jobs anew.
     source.onopen = async () => {
+      this.opened++;
       this.jobs = [];
       this.learn(...(await get('/api/v1/jobs')).jobs);
     };

@@ -1,0 +1,186 @@
+// Searching in a real browser: by words, by pictures, by both, and what the address tells of it.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { scratch } from '../cli/mimeme.mjs';
+import { serve } from '../http/server.mjs';
+import { becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until } from './browser.mjs';
+import { HOSTILE, make_library, number_of } from './library.mjs';
+
+let server, at;
+after(() => server?.end());  // before scratch() takes its library away
+const folder = scratch();
+before(async () => {
+  at = await make_library(folder);
+  server = await serve(at.library);
+});
+const check = browsing(() => server.address);
+
+check('words in a picture find it, and it shows why it matched', async page => {
+  await page.goto('/');
+  await search(page, 'not today');
+  await becomes(() => first(page), 'friend0.png');
+  assert.equal(place(page), '/search?q=not+today');
+  await cards(page).first().hover();
+  const why = page.getByRole('note');
+  await becomes(() => why.locator('mark').allInnerTexts().then(marks => marks.join(' ').toLowerCase().includes('today')), true);
+  await why.getByText('Says').first().waitFor();
+  assert.ok(await cards(page).first().locator('polygon').count(), 'the words are marked in the picture');
+});
+
+check('a minus leaves out what says the word', async page => {
+  await page.goto('/');
+  await search(page, 'batman');
+  await until(async () => (await files(page)).includes('together.png'), 'both are found');
+  await button(page, 'Remove batman').click();
+  await search(page, 'batman -robin');
+  await becomes(() => first(page), 'alone.png');
+  assert.ok(!(await files(page)).includes('together.png'));
+});
+
+check('Unlike turns a word around, and the address says so', async page => {
+  await page.goto('/search?q=batman&q=robin');
+  await becomes(() => first(page), 'together.png');
+  await button(page, 'Unlike robin').click();
+  await until(() => place(page) === '/search?q=batman&q=robin&weight=-1', 'the address follows');
+  await until(async () => {
+    const found = await files(page), together = found.indexOf('together.png');
+    return found.includes('alone.png') && (together < 0 || found.indexOf('alone.png') < together);
+  }, 'the order turns around');
+  assert.equal(await button(page, 'Unlike robin').getAttribute('aria-pressed'), 'true');
+});
+
+check('several chips with weights: the address is the view, also after a reload and when going back', async page => {
+  await page.goto('/');
+  await search(page, 'batman');
+  await cards(page).first().waitFor();
+  await search(page, 'friend');
+  await until(async () => (await chips(page).count()) === 2, 'a second chip');
+  await page.getByRole('combobox', { name: 'Weight of friend' }).selectOption('5');
+  await until(() => place(page) === '/search?q=batman&q=friend&weight=5', 'the address follows');
+  await until(async () => /^friend/.test(await first(page)), 'the heavier one leads');
+  const shown = await files(page);
+  await page.reload();
+  await becomes(() => files(page), shown);
+  assert.equal(await page.getByRole('combobox', { name: 'Weight of friend' }).inputValue(), '5');
+  assert.equal(await chips(page).count(), 2);
+  await page.goBack();
+  await until(async () => place(page) === '/search?q=batman' && (await chips(page).count()) === 1, 'one chip again');
+  await becomes(async () => (await first(page))?.match(/alone|together/)?.length, 1);
+  await page.goForward();
+  await becomes(() => files(page), shown);
+  await page.getByRole('link', { name: 'Clear search' }).click();
+  await until(() => place(page) === '/', 'the library');
+});
+
+check('a chip goes back into the field to be changed', async page => {
+  await page.goto('/search?q=batmann');
+  await button(page, 'Edit “batmann”').click();
+  await becomes(() => page.getByRole('searchbox').inputValue(), 'batmann');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.press('Enter');
+  await until(() => place(page) === '/search?q=batman', 'the changed one');
+});
+
+check('the threshold acts at once and asks nothing of the server', async page => {
+  await page.goto('/search?q=not+today&min=0');
+  await until(async () => (await cards(page).count()) > 1, 'several hits');
+  const all = await files(page), asked = [];
+  page.on('request', request => asked.push(request.url()));
+  await slider(page).fill('1');
+  await page.getByRole('heading', { name: 'No good match' }).waitFor();
+  await until(() => place(page).endsWith('min=1.00'), 'the address follows');
+  await button(page, 'Show the nearest').click();
+  await becomes(() => first(page), all[0]);
+  await slider(page).fill('0');
+  await becomes(() => files(page), all);
+  assert.deepEqual(asked.filter(url => url.includes('/search')), []);
+  // What the address says holds after a reload.
+  await slider(page).fill('1');
+  await until(() => place(page).endsWith('min=1.00'), 'the address follows');
+  await page.reload();
+  await page.getByRole('heading', { name: 'No good match' }).waitFor();
+});
+
+check('what nobody drew is no good match', async page => {
+  await page.goto('/search?q=xylophone+quartet');
+  await page.getByRole('heading', { name: 'No good match' }).waitFor();
+});
+
+for (const how of ['paste', 'drop']) {
+  check(`${how}: an edited copy finds its original`, async page => {
+    await page.goto('/');
+    await cards(page).first().waitFor();
+    await hand_over(page, how, at.other('edited.jpg'));
+    await until(() => /^\/search\?like=[0-9a-f]{32}$/.test(place(page)), 'an address for the picture');
+    await becomes(() => first(page), 'alone.png');
+    await chips(page).getByRole('img', { name: 'your picture' }).waitFor();
+    // Along with words: the picture that is searched for already stays.
+    await search(page, 'friend');
+    await until(() => /like=[0-9a-f]{32}&q=friend$/.test(place(page)), 'both in the address');
+    await page.reload();
+    await until(async () => (await chips(page).count()) === 2 && (await cards(page).count()) > 0, 'the same search');
+  });
+}
+
+check('a chosen file finds its original; one that the library has is known by its number', async page => {
+  await page.goto('/');
+  await page.getByLabel('Search with a picture').setInputFiles(at.other('edited.jpg'));
+  await becomes(() => first(page), 'alone.png');
+  await page.goto('/');
+  await page.getByLabel('Search with a picture').setInputFiles(at.picture('friend1.png'));
+  const id = await number_of(server.address, 'friend1.png');
+  await until(() => place(page) === `/search?like=${id}`, 'its number');
+  await until(async () => /^friend[02]/.test(await first(page)), 'another of the family, not itself');
+});
+
+check('dropping shows what will happen, and what is no picture is refused in words', async page => {
+  await page.goto('/');
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+    document.body.dispatchEvent(new DragEvent('dragenter', { dataTransfer, bubbles: true }));
+  });
+  await page.getByText('Drop to search with this picture').waitFor();
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+    document.body.dispatchEvent(new DragEvent('dragleave', { dataTransfer, bubbles: true }));
+  });
+  await page.getByText('Drop to search with this picture').waitFor({ state: 'detached' });
+  await hand_over(page, 'drop', at.other('notes.txt'));
+  await page.getByRole('status', { name: 'Notifications' }).getByText('notes.txt is not a picture').waitFor();
+  assert.equal(place(page), '/');
+});
+
+check('a picture that cannot be read is told apart', { expects: [/status of 4(15|22)/] }, async page => {
+  await page.goto('/');
+  await page.getByLabel('Search with a picture').setInputFiles(at.other('broken.png'));
+  await until(async () => /picture|image|format/i.test(await page.getByRole('status', { name: 'Notifications' }).innerText()) &&
+    !/Looking/.test(await page.getByRole('status', { name: 'Notifications' }).innerText()), 'a reason');
+  assert.equal(place(page), '/');
+});
+
+check('a query that makes no sense is answered with its reason', { expects: [/status of 40[04]/] }, async page => {
+  await page.goto('/search?q=width%3Ewide');
+  await page.getByRole('heading', { name: 'The search failed' }).waitFor();
+  await page.getByText(/width/).last().waitFor();
+  await page.goto('/search?like=999999');
+  await page.getByRole('heading', { name: 'The search failed' }).waitFor();
+});
+
+check('the address of the system that mimeme follows searches', async page => {
+  await page.goto('/image/search?q=not+today');
+  await becomes(() => first(page), 'friend0.png');
+  assert.equal(place(page), '/search?q=not+today');
+});
+
+check('markup in a query or a name is text', async page => {
+  await page.goto('/');
+  await search(page, '<img src=x onerror=alert(1)>');
+  await button(page, 'Edit “<img src=x onerror=alert(1)>”').waitFor();
+  await page.goto('/search?q=onerror&min=0');
+  await becomes(() => first(page), HOSTILE);
+  await cards(page).first().hover();
+  await page.getByRole('note').getByText(HOSTILE).first().waitFor();
+  assert.equal(await page.locator('img[src="x"]').count(), 0);
+});
