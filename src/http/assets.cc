@@ -33,7 +33,8 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
   std::string path;
   for (const std::string& segment : target.path) path += '/' + segment;
   const Asset* asset = find(path == "/docs" ? "/docs.html" : path);
-  const std::string_view first = target.path.empty() ? "" : target.path.front();
+  const std::string_view first =
+      target.path.empty() ? std::string_view() : std::string_view(target.path.front());
   if (!asset && std::find(std::begin(kViews), std::end(kViews), first) != std::end(kViews))
     asset = find("/index.html");
   if (!asset) return Error{ErrorCode::kNotFound, "no such address"};

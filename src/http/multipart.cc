@@ -32,8 +32,7 @@ std::optional<std::string> find(const Parameters& parameters, restinio::string_v
 
 Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
   constexpr std::string_view kForm = "multipart/form-data";
-  if (content_type.size() < kForm.size() ||
-      strncasecmp(content_type.data(), kForm.data(), kForm.size()) != 0)
+  if (strcasecmp(std::string(content_type.substr(0, kForm.size())).c_str(), kForm.data()) != 0)
     return Error{ErrorCode::kUnsupported,
                  "send a form (multipart/form-data) whose parts `file` are the pictures"};
   const auto type =
