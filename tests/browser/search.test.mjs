@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { scratch } from '../cli/mimeme.mjs';
 import { serve } from '../http/server.mjs';
-import { becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until } from './browser.mjs';
+import {
+  becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until,
+} from './browser.mjs';
 import { HOSTILE, make_library, number_of } from './library.mjs';
 
 let server, at;
