@@ -45,10 +45,13 @@ const pages = () => [
 async function no_violation(page, what) {
   // Contrast is that of what has arrived. What goes with scrolling, or for ever, never comes to rest.
   await until(() => page.evaluate(() => document.getAnimations().every(animation => animation.playState !== 'running' ||
-    !(animation.timeline instanceof DocumentTimeline) || animation.effect.getComputedTiming().endTime === Infinity)), 'it rests');
+    !(animation.timeline instanceof DocumentTimeline) ||
+    animation.effect.getComputedTiming().endTime === Infinity)), 'it rests');
   if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(axe);
-  const violations = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ['violations'] })).violations);
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' ')}`), [], what);
+  const violations = await page.evaluate(async () =>
+    (await window.axe.run(document, { resultTypes: ['violations'] })).violations);
+  assert.deepEqual(violations.map(({ id, nodes }) =>
+    `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' ')}`), [], what);
 }
 
 for (const [width, device] of [[1440, DESKTOP], [390, PHONE]]) {

@@ -13,7 +13,8 @@ export async function make_library(folder) {
   const pictures = path.join(folder, 'pictures'), others = path.join(folder, 'others');
   const stamps = pick_stamps(60);
   const picture = name => path.join(pictures, name), other = name => path.join(others, name);
-  const plain = n => sharp(stamps[n]).flatten({ background: 'white' }).resize(400, 400, { fit: 'contain', background: 'white' });
+  const plain = n =>
+    sharp(stamps[n]).flatten({ background: 'white' }).resize(400, 400, { fit: 'contain', background: 'white' });
 
   copy_into(pictures, stamps.slice(0, 12));
   fs.mkdirSync(others);
@@ -25,10 +26,12 @@ export async function make_library(folder) {
   await make_meme(picture('together.png'), stamps[33], 'BATMAN', 'AND ROBIN');
   await make_meme(picture('alone.png'), stamps[36], 'BATMAN', 'ALONE AGAIN');
   // The same after it went around: smaller, brighter, compressed.
-  await sharp(picture('alone.png')).resize(420).modulate({ brightness: 1.1 }).jpeg({ quality: 40 }).toFile(other('edited.jpg'));
+  await sharp(picture('alone.png')).resize(420).modulate({ brightness: 1.1 })
+    .jpeg({ quality: 40 }).toFile(other('edited.jpg'));
   // Two halves, each of which is a picture of its own.
   await sharp({ create: { width: 800, height: 400, channels: 3, background: 'white' } })
-    .composite([{ input: await plain(20).toBuffer(), left: 0, top: 0 }, { input: await plain(25).toBuffer(), left: 400, top: 0 }])
+    .composite([{ input: await plain(20).toBuffer(), left: 0, top: 0 },
+      { input: await plain(25).toBuffer(), left: 400, top: 0 }])
     .png().toFile(picture('both.png'));
   await plain(20).png().toFile(picture('left.png'));
   await plain(25).png().toFile(picture('right.png'));

@@ -17,7 +17,7 @@ before(async () => {
 });
 const check = browsing(() => server.address);
 
-const LOST = { expects: [/ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK|Failed to fetch|status of 503/] };
+const LOST = { expects: [/ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK|Failed to fetch|when fetching the script|status of 503/] };
 const crash = () => server.end('SIGKILL');
 const come_back = async () => {
   server = await started(library, program, ['serve', '--port', String(server.port), '--json']);

@@ -1,7 +1,6 @@
 // node tests/browser/screenshots.mjs ADDRESS OUT
 //
-// Writes each page of the web app at ADDRESS as a picture for the README: OUT/PAGE-WIDTH.webp, of a desk and of a phone.
-// It likes the library of tools/demo best.
+// Writes each page of the web app at ADDRESS as a picture: OUT/PAGE-WIDTH.webp, of a desk and of a phone. It likes the library of tools/demo best.
 import fs from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { scratch } from '../cli/mimeme.mjs';
 import { serve } from '../http/server.mjs';
-import { becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until } from './browser.mjs';
+import {
+  becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until,
+} from './browser.mjs';
 import { HOSTILE, make_library, number_of } from './library.mjs';
 
 let server, at;
@@ -57,6 +59,8 @@ check('several chips with weights: the address is the view, also after a reload 
   await until(async () => (await chips(page).count()) === 2, 'a second chip');
   await page.getByRole('combobox', { name: 'Weight of friend' }).selectOption('5');
   await until(() => place(page) === '/search?q=batman&q=friend&weight=5', 'the address follows');
+  // What was found before stays in sight until then.
+  await page.locator('section[aria-busy="false"]').waitFor();
   await until(async () => /^friend/.test(await first(page)), 'the heavier one leads');
   const shown = await files(page);
   await page.reload();

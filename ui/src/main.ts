@@ -10,4 +10,5 @@ addEventListener('vite:preloadError', () => void reachable().then(() => location
 mount(App, { target: document.getElementById('app')! });
 router.start();
 
-if (import.meta.env.PROD) void navigator.serviceWorker?.register('/sw.js');
+// Without it all works but sharing, and saying that the server is gone.
+if (import.meta.env.PROD) navigator.serviceWorker?.register('/sw.js').catch(() => undefined);
