@@ -75,10 +75,14 @@ struct IoContext : restinio::asio_ns::io_context {
 
 struct Server::Impl {
   Impl(const ServerOptions& options, HttpHandler called)
-      : handler(std::move(called)), waiting(options.queue), timeout(options.idle_timeout_s) {}
+      : handler(std::move(called)),
+        waiting(options.queue),
+        max_waiting_bytes(options.queue_bytes),
+        timeout(options.idle_timeout_s) {}
 
   void serve() {
     while (auto request = waiting.pop()) {
+      waiting_bytes -= (*request)->body().size();
       HttpResponse response;
       try {
         response = handler(to_request(**request));
@@ -164,13 +168,21 @@ struct Server::Impl {
       const std::lock_guard lock(mu);
       ++unanswered;
     }
-    if (stopping || !waiting.try_push(restinio::request_handle_t(request)))
+    // Counted here and where it is taken out; this thread alone lets in.
+    const size_t bytes = request->body().size();
+    const bool fits = waiting_bytes == 0 || waiting_bytes + bytes <= max_waiting_bytes;
+    waiting_bytes += bytes;
+    if (stopping || !fits || !waiting.try_push(restinio::request_handle_t(request))) {
+      waiting_bytes -= bytes;
       send(*request, problem(Error{ErrorCode::kBusy, "too many requests wait: try again"}));
+    }
     return restinio::request_accepted();
   }
 
   const HttpHandler handler;
   BoundedQueue<restinio::request_handle_t> waiting;
+  const size_t max_waiting_bytes;
+  std::atomic<size_t> waiting_bytes = 0;
   const std::chrono::seconds timeout;
   std::atomic<bool> stopping = false;
   uint16_t port = 0;  // constant after start()

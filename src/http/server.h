@@ -2,8 +2,7 @@
 //
 // Threads: one of RESTinio's reads requests and writes answers, and does nothing else; the handler
 // runs on workers. Requests wait for a worker in a bounded queue; when it is full, an answer of 503
-// with Retry-After goes out at once. So the memory that waiting requests take is bounded by queue ×
-// max_body.
+// with Retry-After goes out at once; the same when the bodies that wait take too much memory.
 #ifndef MIMEME_HTTP_SERVER_H_
 #define MIMEME_HTTP_SERVER_H_
 
@@ -19,9 +18,10 @@ namespace mimeme {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 8080;  // 0: any that is free
-  int workers = 0;       // 0: one for each core
-  size_t queue = 256;    // requests that wait
+  uint16_t port = 8080;                  // 0: any that is free
+  int workers = 0;                       // 0: one for each core
+  size_t queue = 4096;                   // requests that wait
+  size_t queue_bytes = size_t{1} << 30;  // of their bodies; one alone may be larger
   size_t max_body = 256 << 20;
   // Fewer if the limit of open files has no room for them; start() raises that for the process as
   // far as it may. More connections wait until others go.

@@ -47,6 +47,7 @@ Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<cons
 
 std::string is_among(const std::string& column, size_t count) {
   constexpr size_t kFew = 64;
+  if (count == 1) return column + " = (?::BIGINT[])[1]";
   return count <= kFew ? "list_contains(?::BIGINT[], " + column + ")"
                        : column + " IN (SELECT unnest(?::BIGINT[]))";
 }
