@@ -1,6 +1,8 @@
 #include "engine/uploads.h"
 
-#include "engine/batching_encoder.h"
+#include <future>
+
+#include "engine/elastic_encoder.h"
 #include "engine/ingest.h"
 #include "engine/search.h"
 #include "engine/test_library.h"
@@ -14,7 +16,8 @@ class UploadsTest : public LibraryTest {
   void SetUp() override {
     LibraryTest::SetUp();
     library_ = *open();
-    encoder_ = std::make_unique<BatchingEncoder>(*library_->open_encoder({}), 4);
+    encoder_ =
+        std::make_unique<ElasticEncoder>(*library_->open_encoder({}), *library_->open_encoder({}));
     uploads_ = std::make_unique<Uploads>(*library_, DecodeLimits{});
   }
   std::string picture(int seed) { return bytes_of(add_picture(seed)); }
@@ -31,7 +34,7 @@ class UploadsTest : public LibraryTest {
   }
 
   std::unique_ptr<Library> library_;
-  std::unique_ptr<BatchingEncoder> encoder_;
+  std::unique_ptr<ElasticEncoder> encoder_;
   std::unique_ptr<Uploads> uploads_;
 };
 
@@ -126,15 +129,42 @@ TEST_F(UploadsTest, AThumbnailThatWasCutOffIsMadeAgain) {
   EXPECT_EQ(*thumbnails.get(image, 512), *whole);
 }
 
-TEST_F(UploadsTest, OneBadPictureOfABatchFailsAlone) {
-  fails_ = [](std::span<const uint8_t> rgb) { return rgb.size() > 48 || rgb[0] == 13; };
-  const BatchingEncoder encoder(*library_->open_encoder({}), 8);
-  std::vector<std::jthread> threads;
-  for (uint8_t i = 10; i < 18; ++i)
-    threads.emplace_back([&encoder, i] {
-      const std::vector<uint8_t> rgb(48, i);
-      EXPECT_EQ(encoder.encode(rgb).ok(), i != 13);
-    });
+// An encoder that says which one it is, and waits until `go`.
+class NamedEncoder : public ImageEncoder {
+ public:
+  NamedEncoder(Manifest manifest, float name, std::shared_future<void> go)
+      : manifest_(std::move(manifest)), name_(name), go_(std::move(go)) {}
+  const Manifest& manifest() const override { return manifest_; }
+  Result<std::vector<float>> encode(std::span<const uint8_t>) const override {
+    ++entered;
+    go_.wait();
+    return std::vector<float>{name_};
+  }
+  mutable std::atomic<int> entered = 0;
+
+ private:
+  const Manifest manifest_;
+  const float name_;
+  const std::shared_future<void> go_;
+};
+
+TEST_F(UploadsTest, APictureAloneHasAllCoresAndOneBesideAnotherHasOne) {
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  auto all = std::make_unique<NamedEncoder>(encoder_->manifest(), 2, gone);
+  auto one = std::make_unique<NamedEncoder>(encoder_->manifest(), 1, gone);
+  const NamedEncoder &on_all = *all, &on_one = *one;
+  const ElasticEncoder encoder(std::move(all), std::move(one));
+  const std::vector<uint8_t> rgb(48);
+  auto first = std::async(std::launch::async, [&] { return encoder.encode(rgb)->front(); });
+  while (on_all.entered == 0) std::this_thread::yield();
+  auto second = std::async(std::launch::async, [&] { return encoder.encode(rgb)->front(); });
+  while (on_one.entered == 0) std::this_thread::yield();
+  go.set_value();
+  EXPECT_EQ(first.get(), 2);
+  EXPECT_EQ(second.get(), 1);
+  EXPECT_EQ(encoder.encode(rgb)->front(), 1) << "more may come";
+  EXPECT_EQ(encoder.encode(rgb)->front(), 2) << "alone again";
 }
 
 TEST(UploadNameTest, OnlyWhatIsHarmlessIsLeftOfAName) {

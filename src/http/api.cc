@@ -12,8 +12,7 @@
 namespace mimeme {
 namespace {
 
-constexpr int kMaxPage = 1000;   // as many as a search by words gives
-constexpr size_t kMaxBatch = 8;  // pictures in one inference: what comes in while one runs
+constexpr int kMaxPage = 1000;  // as many as a search by words gives
 
 struct Route {
   const char* method;
@@ -143,9 +142,7 @@ Api::Impl::Impl(Library& l, Jobs& j, Events& e, ApiOptions o, std::unique_ptr<Wo
       events(e),
       options(std::move(o)),
       by_words(std::move(w)),
-      encoder(loaded ? Result<std::unique_ptr<BatchingEncoder>>(
-                           std::make_unique<BatchingEncoder>(*std::move(loaded), kMaxBatch))
-                     : loaded.error()),
+      encoder(std::move(loaded)),
       thumbnails(l.directory(), options.limits),
       uploads(l, options.limits),
       pictures(l, options.limits, [this] { return find_encoder(); }) {}
@@ -162,12 +159,21 @@ Result<Job> Api::Impl::start(const std::string& kind) const {
   return jobs.start(kind, work->second);
 }
 
+namespace {
+
+Result<std::unique_ptr<ImageEncoder>> open_encoder(const Library& library) {
+  auto on_all_cores = TRY(library.open_encoder({.threads = 0}));
+  return std::unique_ptr<ImageEncoder>(std::make_unique<ElasticEncoder>(
+      std::move(on_all_cores), TRY(library.open_encoder({.threads = 1}))));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Api>> Api::open(Library& library, Jobs& jobs, Events& events,
                                        ApiOptions options) {
   auto by_words = TRY(WordSearch::open(library, WordSearch::Load::kOfUseLater));
-  return std::unique_ptr<Api>(
-      new Api(std::make_unique<Impl>(library, jobs, events, std::move(options), std::move(by_words),
-                                     library.open_encoder({.threads = 0}))));
+  return std::unique_ptr<Api>(new Api(std::make_unique<Impl>(
+      library, jobs, events, std::move(options), std::move(by_words), open_encoder(library))));
 }
 
 Api::Api(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

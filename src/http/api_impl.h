@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "engine/batching_encoder.h"
+#include "engine/elastic_encoder.h"
 #include "engine/query_pictures.h"
 #include "engine/thumbnails.h"
 #include "engine/uploads.h"
@@ -51,7 +51,7 @@ struct Api::Impl {
   Events& events;
   const ApiOptions options;
   const std::unique_ptr<WordSearch> by_words;
-  const Result<std::unique_ptr<BatchingEncoder>> encoder;
+  const Result<std::unique_ptr<ImageEncoder>> encoder;
   const Thumbnails thumbnails;
   // Thread-safe themselves.
   mutable Uploads uploads;
