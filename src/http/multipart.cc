@@ -31,8 +31,8 @@ std::optional<std::string> find(const Parameters& parameters, restinio::string_v
 }  // namespace
 
 Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
-  constexpr std::string_view kForm = "multipart/form-data";
-  if (strcasecmp(std::string(content_type.substr(0, kForm.size())).c_str(), kForm.data()) != 0)
+  const std::string kForm = "multipart/form-data";
+  if (strcasecmp(std::string(content_type.substr(0, kForm.size())).c_str(), kForm.c_str()) != 0)
     return Error{ErrorCode::kUnsupported,
                  "send a form (multipart/form-data) whose parts `file` are the pictures"};
   const auto type =
