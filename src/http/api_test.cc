@@ -243,6 +243,10 @@ TEST_F(ApiTest, TheWebAppAndTheContractAreServedAndTheAppsOwnAddressesToo) {
     EXPECT_TRUE(page.content_type.starts_with("text/html")) << address;
     EXPECT_NE(page.body.find("<html"), std::string::npos) << address;
   }
+  const HttpResponse nothing =
+      (*api_)({.target = "/nothing/here", .headers = {{"Accept", "text/html,*/*;q=0.8"}}});
+  EXPECT_EQ(nothing.status, 404);
+  EXPECT_TRUE(nothing.content_type.starts_with("text/html"));
   EXPECT_NE(get("/openapi.json")["paths"].object(), nullptr);
   const HttpResponse packed =
       (*api_)({.target = "/docs", .headers = {{"Accept-Encoding", "br, gzip"}}});

@@ -37,11 +37,16 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
       target.path.empty() ? std::string_view() : std::string_view(target.path.front());
   if (!asset && std::find(std::begin(kViews), std::end(kViews), first) != std::end(kViews))
     asset = find("/index.html");
+  // A browser is told that there is nothing by the app, with its way back.
+  const bool is_nothing = !asset;
+  if (!asset && first != "api" && request.header("Accept").find("text/html") != std::string::npos)
+    asset = find("/index.html");
   if (!asset) return Error{ErrorCode::kNotFound, "no such address"};
   if (request.method != "GET" && request.method != "HEAD")
     return method_not_allowed(request.method, "GET, HEAD");
 
-  HttpResponse response{.content_type = std::string(asset->content_type)};
+  HttpResponse response{.status = is_nothing ? 404 : 200,
+                        .content_type = std::string(asset->content_type)};
   const std::string etag = '"' + std::string(asset->etag) + '"';
   // What the build put into assets/ bears a hash of its content in its name.
   const bool is_hashed = asset->path.starts_with("/assets/");
@@ -52,7 +57,7 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
       {"X-Content-Type-Options", "nosniff"},
       {"Referrer-Policy", "no-referrer"},
       {"Content-Security-Policy", kPolicy}};
-  if (has_etag(request, etag)) {
+  if (!is_nothing && has_etag(request, etag)) {
     response.status = 304;
     response.content_type.clear();
     return response;

@@ -22,7 +22,7 @@ struct Asset {
 std::span<const Asset> assets();  // generated
 
 // The file at this address, compressed if the client takes that; the web app's page for any of its
-// views. kNotFound.
+// views, and, with status 404, for whatever else a browser asks for. kNotFound.
 Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& target);
 
 }  // namespace mimeme
