@@ -109,7 +109,8 @@ Result<Json::Object> status_to_json(Library& library) {
   std::error_code ignored;
   const auto catalog_bytes = static_cast<int64_t>(
       std::filesystem::file_size(library.directory() + "/catalog.duckdb", ignored));
-  Json projected;
+  Json model, projected;
+  if (active) model = active->name;
   if (projection) {
     Json::Array ratios;
     for (const float ratio : projection->explained_variance_ratio)
@@ -128,7 +129,7 @@ Result<Json::Object> status_to_json(Library& library) {
                       {"bytes", counts.bytes},
                       {"catalog_bytes", catalog_bytes},
                       {"folders", paths_to_json(TRY(catalog.roots()))},
-                      {"model", active ? Json(active->name) : Json()},
+                      {"model", std::move(model)},
                       {"embedded", counts.embedded},
                       {"searchable", searchable ? searchable->index->size() : 0},
                       {"read", words.read},
@@ -143,7 +144,11 @@ Result<Json::Object> status_to_json(Library& library) {
 
 Json::Object to_json(const Job& job) {
   static constexpr const char* kStates[] = {"waiting", "running", "done", "failed", "cancelled"};
-  const auto time = [](int64_t us) { return us == 0 ? Json() : Json(time_text(us)); };
+  const auto time = [](int64_t us) {
+    Json text;
+    if (us != 0) text = time_text(us);
+    return text;
+  };
   return {{"number", job.number},
           {"kind", job.kind},
           {"state", kStates[static_cast<int>(job.state)]},

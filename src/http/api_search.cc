@@ -54,8 +54,10 @@ Answer Api::Impl::similar_to_picture(const Call& call) const {
 
 Answer Api::Impl::add_query_picture(const Call& call) const {
   const QueryPicture picture = TRY(pictures.add(call.body()));
+  Json image;
+  if (picture.image) image = *picture.image;
   return answer({{"name", picture.name},
-                 {"image", picture.image ? Json(*picture.image) : Json()},
+                 {"image", std::move(image)},
                  {"width", picture.width},
                  {"height", picture.height}});
 }
