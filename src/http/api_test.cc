@@ -255,8 +255,9 @@ TEST_F(ApiTest, TheWebAppAndTheContractAreServedAndTheAppsOwnAddressesToo) {
 
 TEST_F(ApiTest, EventsBeginWithWhatRuns) {
   std::promise<void> end;
-  jobs_.start("words", [&](auto&, auto&) {
-    end.get_future().wait();
+  const std::shared_future<void> ended = end.get_future().share();
+  jobs_.start("words", [ended](auto&, auto&) {  // which may run after this test's end
+    ended.wait();
     return Result<>();
   });
   const HttpResponse stream = call("GET", "/api/v1/events");
