@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <restinio/all.hpp>
 #include <thread>
 #include <utility>
@@ -155,8 +156,8 @@ struct Server::Impl {
 
   // A comment now and then shows whose connection has gone, and keeps proxies from closing others.
   void keep_alive() {
-    heartbeat.expires_after(kHeartbeat);
-    heartbeat.async_wait([this](const auto& error) {
+    heartbeat->expires_after(kHeartbeat);
+    heartbeat->async_wait([this](const auto& error) {
       if (error) return;
       write_to_all(": \n\n");
       keep_alive();
@@ -194,7 +195,7 @@ struct Server::Impl {
   // a data race when opening fails. Freeing them closes the connections.
   std::unique_ptr<IoContext> io = std::make_unique<IoContext>();
   std::unique_ptr<restinio::http_server_t<Traits>> server;
-  restinio::asio_ns::steady_timer heartbeat{*io};
+  std::optional<restinio::asio_ns::steady_timer> heartbeat{*io};
   std::vector<std::shared_ptr<Stream>> streams;  // the I/O thread's
   std::jthread io_thread;
 };
@@ -262,12 +263,13 @@ void Server::stop() {
     impl_->all_answered.wait_for(lock, impl_->timeout, [&] { return impl_->unanswered == 0; });
   }
   impl_->post([this] {
-    impl_->heartbeat.cancel();
+    impl_->heartbeat->cancel();
     impl_->server->close_sync();
     impl_->io->stop();
   });
   impl_->io_thread.join();
   impl_->streams.clear();
+  impl_->heartbeat.reset();    // it is of io
   impl_->io->free_handlers();  // connections count themselves out in the server when they go
   impl_->server.reset();
   impl_->io.reset();
