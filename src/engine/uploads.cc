@@ -25,6 +25,13 @@ int64_t mtime_of(const std::string& path) {
   return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
+// The file, and its folder if that is empty now: the user may have put others beside it.
+void drop(const std::string& path) {
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  fs::remove(fs::path(path).parent_path(), ignored);
+}
+
 }  // namespace
 
 Uploads::Uploads(Library& library, const DecodeLimits& limits)
@@ -115,9 +122,7 @@ Result<> Uploads::commit(std::span<Pending* const> batch, ModelId model) {
     if (!TRY(catalog.active_model())) TRY(catalog.set_active_model(model));
     TRY(catalog.add_root(directory_));
     if (const auto committed = catalog.commit(results, model); !committed) {
-      std::error_code ignored;
-      for (const IngestResult& result : results)
-        fs::remove_all(fs::path(result.path).parent_path(), ignored);
+      for (const IngestResult& result : results) drop(result.path);
       return committed;
     }
     TRY(library_.refresh());
@@ -133,9 +138,8 @@ Result<> Uploads::forget(ImageId id, const Thumbnails& thumbnails) {
   const ImageRecord image = TRY(library_.catalog().image(id));
   Lock turn(commit_mu_);  // so that no upload of these bytes is told of an image that goes
   TRY(library_.catalog().remove_images({&id, 1}));
-  std::error_code ignored;
   for (const std::string& path : image.paths)
-    if (path.starts_with(directory_ + '/')) fs::remove_all(fs::path(path).parent_path(), ignored);
+    if (path.starts_with(directory_ + '/')) drop(path);
   thumbnails.forget(image.sha256);
   return library_.refresh();
 }
