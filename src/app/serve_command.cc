@@ -121,14 +121,10 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
   SharedLibrary shared(*library);
   Events events;
-  const auto tell_size = [&] {
-    if (const auto counts = library->catalog().counts())
-      events.publish("library", Json::Object{{"images", counts->images}});
-  };
   std::unique_ptr<Server> server;
   Jobs jobs([&](const Job& job) {
     events.publish("job", to_json(job));
-    if (job.ended_at_us != 0) tell_size();
+    if (job.ended_at_us != 0) publish_size(*library, events);
   });
   const auto api =
       TRY(Api::open(*library, jobs, events,

@@ -75,7 +75,7 @@ Result<Query> QueryPictures::query(const std::string& name,
   auto raw = recall(key);
   if (!raw) {
     const std::vector<uint8_t> bytes =
-        TRY(id ? read_original(TRY(library_.catalog().image(*id)), limits_) : read(name));
+        TRY(id ? find_original(TRY(library_.catalog().image(*id)), limits_) : read(name));
     raw = std::make_shared<const std::vector<float>>(
         TRY(embed(library_, bytes, region, limits_, *TRY(encoder_()))));
     remember(key, raw);

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "engine/original.h"
 #include "media/encode.h"
 #include "media/scan.h"
 
@@ -22,11 +23,9 @@ bool is_whole(std::span<const uint8_t> webp) {
 
 }  // namespace
 
-Result<std::vector<uint8_t>> read_original(const ImageRecord& image, const DecodeLimits& limits) {
-  for (const std::string& path : image.paths) {
-    auto file = read_file(path, limits.max_bytes);
-    if (file && file->sha256 == image.sha256) return std::move(file->bytes);
-  }
+Result<std::vector<uint8_t>> find_original(const ImageRecord& image, const DecodeLimits& limits) {
+  auto bytes = read_original(image, limits);
+  if (bytes) return bytes;
   return Error{ErrorCode::kNotFound,
                "the file of image " + std::to_string(image.id) + " is gone or has changed"};
 }
@@ -42,7 +41,7 @@ Result<std::vector<uint8_t>> Thumbnails::get(const ImageRecord& image, int side)
   const std::string path = path_of(image.sha256, side);
   if (auto kept = read_file(path, limits_.max_bytes); kept && is_whole(kept->bytes))
     return std::move(kept->bytes);
-  auto made = TRY(make_thumbnail(TRY(read_original(image, limits_)), side, limits_));
+  auto made = TRY(make_thumbnail(TRY(find_original(image, limits_)), side, limits_));
   if (const auto written = write_file(path, made, Durability::kCache); !written)
     log(LogLevel::kDebug, "thumbnail not kept: " + written.error().message);
   return made;

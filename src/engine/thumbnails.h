@@ -14,8 +14,8 @@ namespace mimeme {
 
 inline constexpr int kThumbnailSides[] = {256, 512, 1024};  // pixels
 
-// The image's bytes from the first of its files that still has them. kNotFound: none has; kIo.
-Result<std::vector<uint8_t>> read_original(const ImageRecord& image, const DecodeLimits& limits);
+// read_original(), for those to whom a file that has changed or cannot be read is gone: kNotFound.
+Result<std::vector<uint8_t>> find_original(const ImageRecord& image, const DecodeLimits& limits);
 
 // A picture no larger than side × side. Errors as decode()'s.
 Result<std::vector<uint8_t>> make_thumbnail(std::span<const uint8_t> picture, int side,
@@ -27,7 +27,7 @@ class Thumbnails {
   Thumbnails(std::string library_directory, const DecodeLimits& limits)
       : directory_(std::move(library_directory) + "/thumbs"), limits_(limits) {}
 
-  // side: one of kThumbnailSides. Errors as read_original's and decode()'s.
+  // side: one of kThumbnailSides. Errors as find_original's and decode()'s.
   Result<std::vector<uint8_t>> get(const ImageRecord& image, int side) const;
   // Of an image that has gone.
   void forget(const Sha256& sha256) const;

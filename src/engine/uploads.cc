@@ -11,6 +11,7 @@
 #include "core/half.h"
 #include "core/sha256.h"
 #include "engine/categories.h"
+#include "media/scan.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -22,7 +23,7 @@ constexpr size_t kMaxName = 200;  // bytes; file systems take 255, and a tempora
 int64_t mtime_of(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return 0;
-  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  return mtime_ns(info);
 }
 
 // The file, and its folder if that is empty now: the user may have put others beside it.

@@ -46,6 +46,12 @@ Asked read(const TextQuery& query) {
   return asked;
 }
 
+// The images with a word or phrase that is not wanted.
+Result<Ids> excluded_of(const Words& words, const Asked& asked) {
+  const auto ids = TRY(words.text->containing(asked.excluded));
+  return Ids(ids.begin(), ids.end());
+}
+
 std::vector<WordHit> newest(const std::vector<ImageId>& ids, const Ids& excluded, int limit) {
   std::vector<WordHit> hits;
   for (auto id = ids.rbegin(); id != ids.rend() && hits.size() < static_cast<size_t>(limit); ++id)
@@ -193,9 +199,9 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
       return vector;
     });
 
-  Ids excluded, passed;
+  const Ids excluded = TRY(excluded_of(*words, asked));
+  Ids passed;
   std::vector<ImageId> passed_by_id;
-  for (const ImageId id : TRY(words->text->containing(asked.excluded))) excluded.insert(id);
   if (asked.has_filter || asked.words.empty()) {
     passed_by_id = TRY(library_.catalog().images_matching(query));
     passed.insert(passed_by_id.begin(), passed_by_id.end());
@@ -277,8 +283,7 @@ Result<std::function<bool(ImageId)>> WordSearch::filter(const TextQuery& query) 
   const auto words = library_.words();
   if (!words || (asked.excluded.empty() && !asked.has_filter))
     return std::function<bool(ImageId)>();
-  Ids excluded, passed;
-  for (const ImageId id : TRY(words->text->containing(asked.excluded))) excluded.insert(id);
+  Ids excluded = TRY(excluded_of(*words, asked)), passed;
   if (asked.has_filter)
     for (const ImageId id : TRY(library_.catalog().images_matching(query))) passed.insert(id);
   return std::function<bool(ImageId)>([excluded = std::move(excluded), passed = std::move(passed),

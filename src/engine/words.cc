@@ -10,9 +10,9 @@
 #include "core/half.h"
 #include "core/sha256.h"
 #include "engine/documents.h"
+#include "engine/original.h"
 #include "engine/stage.h"
 #include "media/encode.h"
-#include "media/scan.h"
 
 namespace mimeme {
 namespace {
@@ -298,23 +298,10 @@ class Learner {
     return lines;
   }
 
-  // The image's bytes from one of its files, no side longer than `side`. A file that has changed
-  // since is no longer this image: the next `add` of its folder finds that out.
+  // The image's original, no side longer than `side`.
   Result<Decoded> decode_inside(ImageId id, int side) const {
-    const ImageRecord image = TRY(catalog_.image(id));
-    Error last{ErrorCode::kNotFound, "has no file"};
-    for (const std::string& path : image.paths) {
-      const auto file = read_file(path, options_.limits.max_bytes);
-      if (!file) {
-        last = file.error();
-      } else if (file->sha256 != image.sha256) {
-        last = {ErrorCode::kConflict, "has changed since it was indexed: run `mimeme add` again"};
-      } else {
-        return decode(file->bytes, {.width = side, .height = side, .fit = Fit::kInside},
-                      options_.limits);
-      }
-    }
-    return last;
+    return decode(TRY(read_original(TRY(catalog_.image(id)), options_.limits)),
+                  {.width = side, .height = side, .fit = Fit::kInside}, options_.limits);
   }
 
   // Counts one picture; false, and said, if it failed.

@@ -88,11 +88,7 @@ Answer unchanging(const Call& call, const std::string& etag, const std::string& 
                         .headers = {{"ETag", quoted},
                                     {"Cache-Control", "private, max-age=31536000, immutable"},
                                     {"X-Content-Type-Options", "nosniff"}}};
-  if (has_etag(call.request, quoted)) {
-    response.status = 304;
-    response.content_type.clear();
-    return response;
-  }
+  if (not_modified(call.request, quoted, response)) return response;
   const std::vector<uint8_t> body = TRY(bytes());
   response.body.assign(body.begin(), body.end());
   return response;

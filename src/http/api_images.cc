@@ -55,7 +55,7 @@ Answer Api::Impl::upload_images(const Call& call) const {
     if (uploaded)
       image = TRY(image_detail(library, uploaded->id));
     else
-      failed = TRY(Json::parse(problem(uploaded.error()).body));
+      failed = problem_to_json(uploaded.error());
     is_any_new = is_any_new || (uploaded && uploaded->is_new);
     files.push_back(Json::Object{{"name", to_utf8(part.file_name)},
                                  {"outcome", !uploaded          ? "failed"
@@ -66,7 +66,7 @@ Answer Api::Impl::upload_images(const Call& call) const {
   }
   if (files.empty()) return Error{ErrorCode::kInvalidArgument, "the form has no part `file`"};
   if (is_any_new) {
-    tell_size();
+    publish_size(library, events);
     if (options.jobs.contains("words")) TRY(start("words"));
   }
   return answer({{"files", std::move(files)}});
@@ -95,7 +95,7 @@ Answer Api::Impl::edit_image(const Call& call) const {
 
 Answer Api::Impl::delete_image(const Call& call) const {
   TRY(uploads.forget(TRY(call.id()), thumbnails));
-  tell_size();
+  publish_size(library, events);
   return HttpResponse{.status = 204, .content_type = ""};
 }
 
@@ -103,7 +103,7 @@ Answer Api::Impl::delete_image(const Call& call) const {
 Answer Api::Impl::get_original(const Call& call) const {
   const ImageRecord image = TRY(library.catalog().image(TRY(call.id())));
   return unchanging(call, to_hex(image.sha256), media_type(image.info.format),
-                    [&] { return read_original(image, options.limits); });
+                    [&] { return find_original(image, options.limits); });
 }
 
 Answer Api::Impl::get_thumbnail(const Call& call) const {

@@ -36,7 +36,8 @@ HttpResponse answer(Json::Object object);
 // Bytes that never change, with what names them: 304 if the client has them.
 Answer unchanging(const Call& call, const std::string& etag, const std::string& content_type,
                   const std::function<Result<std::vector<uint8_t>>()>& bytes);
-// A body that must be an object with these members only, each a text or what `is_right` says.
+// A body that must be an object, not empty, with no other members than these; of any type.
+// kInvalidArgument.
 Result<Json> parse_object(const std::string& body, std::span<const char* const> members);
 // "left,top,width,height" → a part of a picture. kInvalidArgument.
 Result<Region> parse_box(const std::string& text);
@@ -60,7 +61,6 @@ struct Api::Impl {
 
   Result<const ImageEncoder*> find_encoder() const;
   Result<Job> start(const std::string& kind) const;
-  void tell_size() const;  // as an event
 
   // api_images.cc
   Answer list_images(const Call& call) const;

@@ -27,11 +27,6 @@ int64_t resident_bytes() {
 
 }  // namespace
 
-void Api::Impl::tell_size() const {
-  if (const auto counts = library.catalog().counts())
-    events.publish("library", Json::Object{{"images", counts->images}});
-}
-
 Answer Api::Impl::list_families(const Call&) const {
   Json::Array families;
   for (const Family& family : TRY(library.catalog().families())) {

@@ -57,11 +57,7 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
       {"X-Content-Type-Options", "nosniff"},
       {"Referrer-Policy", "no-referrer"},
       {"Content-Security-Policy", kPolicy}};
-  if (!is_nothing && has_etag(request, etag)) {
-    response.status = 304;
-    response.content_type.clear();
-    return response;
-  }
+  if (!is_nothing && not_modified(request, etag, response)) return response;
   const bool compressed = request.header("Accept-Encoding").find("gzip") != std::string::npos;
   if (compressed) response.headers.emplace_back("Content-Encoding", "gzip");
   response.body = compressed ? asset->gzip : asset->identity;

@@ -4,6 +4,8 @@
 
 namespace mimeme {
 
+namespace {
+
 bool has_etag(const HttpRequest& request, const std::string& etag) {
   const std::string known = request.header("If-None-Match");
   std::string_view rest = known;
@@ -17,6 +19,15 @@ bool has_etag(const HttpRequest& request, const std::string& etag) {
     if (one == etag || one == "*") return true;
   }
   return false;
+}
+
+}  // namespace
+
+bool not_modified(const HttpRequest& request, const std::string& etag, HttpResponse& response) {
+  if (!has_etag(request, etag)) return false;
+  response.status = 304;
+  response.content_type.clear();
+  return true;
 }
 
 }  // namespace mimeme

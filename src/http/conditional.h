@@ -8,8 +8,9 @@
 
 namespace mimeme {
 
-// Whether If-None-Match names `etag` (with its quotation marks): among others, weakly, or by "*".
-bool has_etag(const HttpRequest& request, const std::string& etag);
+// Makes `response` a 304 if If-None-Match names `etag` (with its quotation marks): among others,
+// weakly, or by "*". False, and nothing is changed, if it does not.
+bool not_modified(const HttpRequest& request, const std::string& etag, HttpResponse& response);
 
 }  // namespace mimeme
 

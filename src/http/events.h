@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mutex.h"
+#include "engine/library.h"
 
 namespace mimeme {
 
@@ -32,6 +33,9 @@ class Events {
   Mutex mu_;
   Sink sink_ GUARDED_BY(mu_);
 };
+
+// "library": how many images there are, when some came or went.
+void publish_size(Library& library, Events& events);
 
 }  // namespace mimeme
 

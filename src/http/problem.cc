@@ -1,6 +1,5 @@
 #include "http/problem.h"
 
-#include "base/json.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -41,19 +40,26 @@ Named name_of(ErrorCode code) {
   return {500, "internal", "An error of ours"};
 }
 
+Json::Object to_json(const Named& named, const std::string& detail) {
+  return {{"type", "about:blank"},
+          {"title", named.title},
+          {"status", named.status},
+          {"code", named.code},
+          {"detail", to_utf8(detail)}};
+}
+
 HttpResponse problem(const Named& named, const std::string& detail) {
   HttpResponse response{.status = named.status, .content_type = "application/problem+json"};
   if (named.status == 503) response.headers.emplace_back("Retry-After", "1");
-  response.body = Json(Json::Object{{"type", "about:blank"},
-                                    {"title", named.title},
-                                    {"status", named.status},
-                                    {"code", named.code},
-                                    {"detail", to_utf8(detail)}})
-                      .dump();
+  response.body = Json(to_json(named, detail)).dump();
   return response;
 }
 
 }  // namespace
+
+Json::Object problem_to_json(const Error& error) {
+  return to_json(name_of(error.code), error.message);
+}
 
 HttpResponse problem(const Error& error) { return problem(name_of(error.code), error.message); }
 

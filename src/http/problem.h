@@ -7,12 +7,15 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "http/message.h"
 
 namespace mimeme {
 
 HttpResponse problem(const Error& error);
+// Its body, for an answer that holds several.
+Json::Object problem_to_json(const Error& error);
 
 // allowed: "GET, HEAD".
 HttpResponse method_not_allowed(const std::string& method, const std::string& allowed);

@@ -84,10 +84,6 @@ const char* special_kind(mode_t mode) {
   return "is a device";
 }
 
-int64_t mtime_ns(const struct stat& info) {
-  return info.st_mtim.tv_sec * int64_t{1'000'000'000} + info.st_mtim.tv_nsec;
-}
-
 // The names in a folder that are not hidden, sorted. An errno if it cannot be read to its end.
 int list(const std::string& path, std::vector<std::string>& names) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), &::closedir);
@@ -234,6 +230,10 @@ class Walk {
 };
 
 }  // namespace
+
+int64_t mtime_ns(const struct stat& info) {
+  return info.st_mtim.tv_sec * int64_t{1'000'000'000} + info.st_mtim.tv_nsec;
+}
 
 Result<ScanSummary> scan(const std::string& root, const ScanOptions& options,
                          const std::function<Result<>(ScannedFile&&)>& sink) {

@@ -11,6 +11,8 @@
 #include "base/result.h"
 #include "core/types.h"
 
+struct stat;  // of <sys/stat.h>
+
 namespace mimeme {
 
 struct ScanOptions {
@@ -56,6 +58,9 @@ struct ScanSummary {
 // kNotFound if root does not exist; kCancelled when stopped; whatever sink returned.
 Result<ScanSummary> scan(const std::string& root, const ScanOptions& options,
                          const std::function<Result<>(ScannedFile&&)>& sink);
+
+// When a file was last written, in the form in which it is compared: nanoseconds since 1970.
+int64_t mtime_ns(const struct stat& info);
 
 struct FileBytes {
   std::vector<uint8_t> bytes;

@@ -1,12 +1,12 @@
 // The command line beside `mimeme serve`: it works as the server's client, and nobody sees a difference.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { before, test } from 'node:test';
+import { serve as serve_library } from '../http/server.mjs';
 import { copy_into, environment, json, make_meme, mimeme, pick_stamps, program, run, scratch, start, until } from './mimeme.mjs';
 
 const folder = scratch();
@@ -19,20 +19,8 @@ before(async () => {
   json(library, 0, 'add', pictures);
 });
 
-// Starts a server for `of`; `end` sends it a signal and resolves to its exit status.
-async function serve(of = library) {
-  const child = spawn(program, ['serve', '--port', '0', '--json'], { env: environment(of), stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
-    once(child, 'close').then(([code]) => assert.fail(`the server ended with ${code}`)),
-  ]);
-  const end = async (signal = 'SIGTERM') => {
-    const closed = once(child, 'close');
-    if (child.exitCode === null) child.kill(signal);
-    return (await closed)[0];
-  };
-  return { address: JSON.parse(line).address, socket: path.join(of, 'serve.sock'), end };
-}
+// A server for `of`, with where its clients find it.
+const serve = async (of = library) => ({ ...(await serve_library(of)), socket: path.join(of, 'serve.sock') });
 
 // Copies a library, for a test that changes or kills it.
 function copy_of(name) {
