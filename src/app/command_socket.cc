@@ -116,14 +116,20 @@ union Control {
   char bytes[CMSG_SPACE(kDescriptors * sizeof(int))];
 };
 
-bool send_head(int socket, uint32_t bytes, const std::array<int, kDescriptors>& descriptors) {
-  iovec data{&bytes, sizeof bytes};
-  Control control{};
+// REQUIRES: both outlive it.
+msghdr message_of(iovec& data, Control& control) {
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = &control;
   message.msg_controllen = sizeof control;
+  return message;
+}
+
+bool send_head(int socket, uint32_t bytes, const std::array<int, kDescriptors>& descriptors) {
+  iovec data{&bytes, sizeof bytes};
+  Control control{};
+  msghdr message = message_of(data, control);
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
@@ -136,11 +142,7 @@ std::optional<Head> receive_head(int socket) {
   Head head;
   iovec data{&head.bytes, sizeof head.bytes};
   Control control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
+  msghdr message = message_of(data, control);
   const ssize_t n = ::recvmsg(socket, &message, MSG_WAITALL | MSG_CMSG_CLOEXEC);
   if (n < 0) return std::nullopt;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {

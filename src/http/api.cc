@@ -71,10 +71,6 @@ Result<ImageId> Call::id() const {
   return *number;
 }
 
-std::span<const uint8_t> Call::body() const {
-  return {reinterpret_cast<const uint8_t*>(request.body.data()), request.body.size()};
-}
-
 Result<int> Call::limit() const {
   return static_cast<int>(TRY(target.get_integer("limit", 100, 1, kMaxPage)));
 }

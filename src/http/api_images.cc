@@ -48,9 +48,7 @@ Answer Api::Impl::upload_images(const Call& call) const {
   bool is_any_new = false;
   for (const FormPart& part : parts) {
     if (part.name != "file") continue;
-    const auto uploaded = uploads.add(
-        part.file_name, {reinterpret_cast<const uint8_t*>(part.body.data()), part.body.size()},
-        encoder_now);
+    const auto uploaded = uploads.add(part.file_name, as_bytes(part.body), encoder_now);
     Json image, failed;
     if (uploaded)
       image = TRY(image_detail(library, uploaded->id));

@@ -28,8 +28,7 @@ struct Call {
   std::string name;  // what {} stands for in the route
 
   Result<ImageId> id() const;  // the name as an image's number. kNotFound
-  std::span<const uint8_t> body() const;
-  Result<int> limit() const;  // kInvalidArgument
+  Result<int> limit() const;   // kInvalidArgument
 };
 
 HttpResponse answer(Json::Object object);

@@ -43,17 +43,17 @@ Answer Api::Impl::similar_to_picture(const Call& call) const {
   const auto box = TRY(box_of(call));
   if (box)
     return similar(library,
-                   query_by_embedding(library, TRY(embed(library, call.body(), box, options.limits,
-                                                         *TRY(find_encoder())))),
+                   query_by_embedding(library, TRY(embed(library, as_bytes(call.request.body), box,
+                                                         options.limits, *TRY(find_encoder())))),
                    {}, call);
-  const std::span<const uint8_t> sent = call.body();
+  const std::span<const uint8_t> sent = as_bytes(call.request.body);
   const Query query = TRY(query_by_bytes(library, sent, sha256(sent.data(), sent.size()),
                                          options.limits, [this] { return find_encoder(); }));
   return similar(library, query, {}, call);
 }
 
 Answer Api::Impl::add_query_picture(const Call& call) const {
-  const QueryPicture picture = TRY(pictures.add(call.body()));
+  const QueryPicture picture = TRY(pictures.add(as_bytes(call.request.body)));
   Json image;
   if (picture.image) image = *picture.image;
   return answer({{"name", picture.name},

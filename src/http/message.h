@@ -2,7 +2,9 @@
 #ifndef MIMEME_HTTP_MESSAGE_H_
 #define MIMEME_HTTP_MESSAGE_H_
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +30,11 @@ struct HttpResponse {
   // An event stream: after the body comes what Server::publish() sends.
   bool stays_open = false;
 };
+
+// A body, or a part of one, as the decoders take it.
+inline std::span<const uint8_t> as_bytes(std::string_view body) {
+  return {reinterpret_cast<const uint8_t*>(body.data()), body.size()};
+}
 
 // Called on several threads at once. Does not throw but for our own bugs (a 500).
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
