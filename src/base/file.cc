@@ -43,7 +43,9 @@ Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
   static std::atomic<int> serial = 0;
   const fs::path target(path), folder = target.parent_path();
   std::error_code error;
-  const bool is_new = fs::create_directories(folder, error);
+  fs::path there = folder;  // the folder that was there before: new names lie in it, too
+  while (!there.empty() && !fs::exists(there, error)) there = there.parent_path();
+  fs::create_directories(folder, error);
   if (error) return failed(folder, error.value());
   const std::string temporary =
       folder / ("." + target.filename().string() + "." + std::to_string(::getpid()) + "-" +
@@ -54,7 +56,10 @@ Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
   bool done = write_all(fd, bytes) && (!truth || ::fsync(fd) == 0);
   done = ::close(fd) == 0 && done;
   done = done && ::rename(temporary.c_str(), path.c_str()) == 0;
-  if (done && truth) done = sync_folder(folder) && (!is_new || sync_folder(folder.parent_path()));
+  for (fs::path above = folder; done && truth; above = above.parent_path()) {
+    done = sync_folder(above.empty() ? "." : above);
+    if (above == there) break;
+  }
   if (done) return {};
   const Error why = failed(path, errno);
   ::unlink(temporary.c_str());

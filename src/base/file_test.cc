@@ -1,11 +1,23 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
+
+namespace {
+std::vector<std::string> synced;  // what was, in this process
+}
+// In the C library's place.
+extern "C" int fsync(int fd) {
+  synced.push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)));
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
 
 namespace mimeme {
 namespace {
@@ -33,6 +45,16 @@ TEST_F(FileTest, AFileIsWrittenWithTheFoldersAboveItAndReplacedAsAWhole) {
   }
   const auto names = fs::directory_iterator(path.parent_path());
   EXPECT_EQ(std::distance(begin(names), end(names)), 1) << "nothing is left beside it";
+}
+
+TEST_F(FileTest, EveryFolderThatIsNewIsOnTheDiskWithTheFile) {
+  synced.clear();
+  ASSERT_TRUE(write_file(folder_ / "a" / "b" / "name", kNew, Durability::kTruth));
+  for (const fs::path& folder : {folder_, folder_ / "a", folder_ / "a" / "b"})
+    EXPECT_NE(std::find(synced.begin(), synced.end(), folder), synced.end()) << folder;
+  synced.clear();
+  ASSERT_TRUE(write_file(folder_ / "a" / "b" / "name", kNew, Durability::kTruth));
+  EXPECT_EQ(synced.size(), 2U) << "the file and its folder";
 }
 
 TEST_F(FileTest, WhatCannotBeWrittenIsNamedAndLeavesNothingBehind) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "core/half.h"
 #include "core/sha256.h"
@@ -90,48 +91,71 @@ Result<Uploaded> Uploads::add(const std::string& name, std::span<const uint8_t> 
       Lock lock(pending_mu_);
       batch.swap(pending_);
     }
-    const Result<> committed = commit(batch, model);
+    const Result<> stored = store(batch, model);
     for (Pending* one : batch) {
-      if (!committed && one->outcome) one->outcome = committed.error();
+      if (!stored && !one->outcome) one->outcome = stored.error();
       one->done = true;
     }
   }
-  return mine.outcome;
+  return *mine.outcome;
 }
 
-Result<> Uploads::commit(std::span<Pending* const> batch, ModelId model) {
+Result<> Uploads::store(std::span<Pending* const> batch, ModelId model) {
   Catalog& catalog = library_.catalog();
   const int64_t words_before = TRY(catalog.text_seq());
+  if (!TRY(catalog.active_model())) TRY(catalog.set_active_model(model));
+  TRY(catalog.add_root(directory_));
   std::vector<IngestResult> results;
-  std::set<Sha256> seen;
+  std::vector<std::string> made;  // files that were not there before
+  std::set<Sha256> written;
   for (Pending* one : batch) {
-    // The same picture, sent twice at once.
-    if (!seen.insert(one->result.sha256).second ||
-        TRY(catalog.find_embedded(one->result.sha256, model))) {
-      one->outcome = Uploaded{.is_new = false};
+    IngestResult& result = one->result;
+    if (written.contains(result.sha256)) continue;  // the same picture, sent twice at once
+    const auto known = catalog.find_embedded(result.sha256, model);
+    if (!known)
+      one->outcome = known.error();
+    else if (*known)
+      one->outcome = Uploaded{.id = **known, .is_new = false};
+    if (one->outcome) continue;
+    std::error_code ignored;
+    const bool was_there = fs::exists(result.path, ignored);
+    const auto done = write_file(result.path, one->bytes, Durability::kTruth);
+    if (!done) {
+      if (!was_there) drop(result.path);
+      one->outcome = done.error();
       continue;
     }
-    if (const auto written = write_file(one->result.path, one->bytes, Durability::kTruth);
-        !written) {
-      one->outcome = written.error();
-      continue;
-    }
-    one->result.mtime_ns = mtime_of(one->result.path);
-    results.push_back(one->result);
+    if (!was_there) made.push_back(result.path);
+    result.mtime_ns = mtime_of(result.path);
+    results.push_back(result);
+    written.insert(result.sha256);
+    one->is_new = true;
   }
-  if (!results.empty()) {
-    if (!TRY(catalog.active_model())) TRY(catalog.set_active_model(model));
-    TRY(catalog.add_root(directory_));
-    if (const auto committed = catalog.commit(results, model); !committed) {
-      for (const IngestResult& result : results) drop(result.path);
-      return committed;
-    }
-    TRY(library_.refresh());
-    if (TRY(suggest_categories_since(library_, words_before)) > 0) TRY(library_.refresh_words());
+  if (results.empty()) return {};
+  if (const auto committed = catalog.commit(results, model); !committed) {
+    for (const std::string& path : made) drop(path);
+    return committed;
   }
-  for (Pending* one : batch)
-    if (one->outcome)
-      one->outcome->id = TRY(catalog.find_embedded(one->result.sha256, model)).value_or(0);
+  for (Pending* one : batch) {
+    if (one->outcome) continue;
+    const auto id = catalog.find_embedded(one->result.sha256, model);
+    if (!id)
+      one->outcome = id.error();
+    else if (!*id)
+      one->outcome = Error{ErrorCode::kNotFound, "the image was taken out again at once"};
+    else
+      one->outcome = Uploaded{.id = **id, .is_new = one->is_new};
+  }
+  // They are stored, whatever comes now.
+  if (const auto derived = derive(words_before); !derived)
+    log(LogLevel::kWarning,
+        "pictures were stored, but cannot be found yet: " + derived.error().message);
+  return {};
+}
+
+Result<> Uploads::derive(int64_t words_before) {
+  TRY(library_.refresh());
+  if (TRY(suggest_categories_since(library_, words_before)) > 0) TRY(library_.refresh_words());
   return {};
 }
 

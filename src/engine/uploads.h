@@ -4,7 +4,7 @@
 #define MIMEME_ENGINE_UPLOADS_H_
 
 #include <cstdint>
-#include <future>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +29,8 @@ class Uploads {
   // learn_words(). `name` is as it was sent: of it only what is harmless becomes the file's.
   // Pictures that come at the same time are committed together. Errors as decode()'s; kIo when the
   // disk is full: then nothing was added. kConflict: the library's model is another than the
-  // encoder's.
+  // encoder's. What is committed is stored: if the index cannot follow, the log says so, and the
+  // picture is found from the next refresh() on.
   Result<Uploaded> add(const std::string& name, std::span<const uint8_t> bytes,
                        const ImageEncoder& encoder);
 
@@ -41,11 +42,14 @@ class Uploads {
   struct Pending {
     IngestResult result;
     std::span<const uint8_t> bytes;
-    Result<Uploaded> outcome = Uploaded{};
+    bool is_new = false;                      // its file was written by this batch
+    std::optional<Result<Uploaded>> outcome;  // set when it is done
     bool done = false;
   };
 
-  Result<> commit(std::span<Pending* const> batch, ModelId model);
+  // Sets outcomes; an error is that of those that have none.
+  Result<> store(std::span<Pending* const> batch, ModelId model);
+  Result<> derive(int64_t words_before);
 
   Library& library_;
   const DecodeLimits limits_;

@@ -1,6 +1,10 @@
 #include "engine/uploads.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <future>
+#include <optional>
 
 #include "engine/elastic_encoder.h"
 #include "engine/ingest.h"
@@ -21,9 +25,11 @@ class UploadsTest : public LibraryTest {
     uploads_ = std::make_unique<Uploads>(*library_, DecodeLimits{});
   }
   std::string picture(int seed) { return bytes_of(add_picture(seed)); }
+  static std::span<const uint8_t> as_span(const std::string& bytes) {
+    return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  }
   Result<Uploaded> upload(const std::string& bytes, const std::string& name = "a.tiff") {
-    return uploads_->add(name, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
-                         *encoder_);
+    return uploads_->add(name, as_span(bytes), *encoder_);
   }
   int files() const {
     int count = 0;
@@ -78,6 +84,50 @@ TEST_F(UploadsTest, ADiskThatCannotBeWrittenAddsNothing) {
   std::ofstream(root_ / "library" / "uploads") << "a file where the folder should be";
   EXPECT_EQ(upload(picture(1)).error().code, ErrorCode::kIo);
   EXPECT_EQ(library_->catalog().counts()->images, 0);
+}
+
+// Makes every write to a file fail while it lives.
+class FullDisk {
+ public:
+  FullDisk() {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(UploadsTest, APictureThatIsCommittedIsStoredEvenIfTheIndexCannotFollow) {
+  uploads_.reset();
+  library_.reset();
+  LibraryOptions with_a_fault = options();
+  std::optional<FullDisk> full;
+  bool is_due = false;
+  with_a_fault.progress = [&](const char* what, int64_t, int64_t) {
+    if (is_due && std::string(what) == "projecting") full.emplace();
+  };
+  library_ = *Library::open(with_a_fault, Library::Access::kWrite);
+  uploads_ = std::make_unique<Uploads>(*library_, DecodeLimits{});
+  ASSERT_TRUE(upload(picture(1)));
+  const std::string bytes = picture(2);
+  is_due = true;
+  const auto added = upload(bytes);
+  ASSERT_TRUE(full) << "the disk filled up after the commit";
+  full.reset();
+  is_due = false;
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_TRUE(added->is_new);
+  EXPECT_EQ(files(), 2);
+  ASSERT_TRUE(library_->refresh());
+  EXPECT_TRUE(query_by_id(*library_, added->id));
+  uploads_.reset();
+  library_.reset();  // before what its progress refers to
 }
 
 TEST_F(UploadsTest, ManyAtOnceAreAllAddedOnce) {
@@ -165,6 +215,38 @@ TEST_F(UploadsTest, APictureAloneHasAllCoresAndOneBesideAnotherHasOne) {
   EXPECT_EQ(second.get(), 1);
   EXPECT_EQ(encoder.encode(rgb)->front(), 1) << "more may come";
   EXPECT_EQ(encoder.encode(rgb)->front(), 2) << "alone again";
+}
+
+TEST_F(UploadsTest, ThePictureThatCannotBeWrittenIsAddedForNoneOfThoseWhoSendIt) {
+  std::ofstream(root_ / "library" / "uploads") << "a file where the folder should be";
+  const std::string bytes = picture(1);
+  std::promise<void> go;
+  const NamedEncoder encoder(encoder_->manifest(), 1, go.get_future().share());
+  std::vector<std::future<Result<Uploaded>>> sent;
+  for (int i = 0; i < 8; ++i)
+    sent.push_back(std::async(std::launch::async,
+                              [&] { return uploads_->add("a.tiff", as_span(bytes), encoder); }));
+  while (encoder.entered < 8) std::this_thread::yield();
+  go.set_value();  // so that most of them wait for the first one, and are one batch
+  for (auto& one : sent) {
+    const auto uploaded = one.get();
+    ASSERT_FALSE(uploaded) << "image " << uploaded->id;
+    EXPECT_EQ(uploaded.error().code, ErrorCode::kIo);
+  }
+}
+
+TEST_F(UploadsTest, ABatchThatCannotBeCommittedLeavesTheFilesThatWereThere) {
+  const std::string bytes = picture(1);
+  std::promise<void> go;
+  go.set_value();
+  const NamedEncoder encoder(encoder_->manifest(), 1, go.get_future().share());  // 1 number, not 12
+  ASSERT_FALSE(uploads_->add("a.tiff", as_span(bytes), encoder));
+  EXPECT_EQ(files(), 0);
+  ASSERT_TRUE(upload(bytes));
+  const std::string path = library_->catalog().image(1)->paths[0];
+  ASSERT_TRUE(library_->catalog().remove_path(path));
+  ASSERT_FALSE(uploads_->add("a.tiff", as_span(bytes), encoder));
+  EXPECT_EQ(bytes_of(path), bytes);
 }
 
 TEST(UploadNameTest, OnlyWhatIsHarmlessIsLeftOfAName) {

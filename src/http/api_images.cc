@@ -49,11 +49,12 @@ Answer Api::Impl::upload_images(const Call& call) const {
   for (const FormPart& part : parts) {
     if (part.name != "file") continue;
     const auto uploaded = uploads.add(part.file_name, as_bytes(part.body), encoder_now);
+    const auto detail = uploaded ? image_detail(library, uploaded->id) : uploaded.error();
     Json image, failed;
-    if (uploaded)
-      image = TRY(image_detail(library, uploaded->id));
+    if (detail)
+      image = *detail;
     else
-      failed = problem_to_json(uploaded.error());
+      failed = problem_to_json(detail.error());
     is_any_new = is_any_new || (uploaded && uploaded->is_new);
     files.push_back(Json::Object{{"name", to_utf8(part.file_name)},
                                  {"outcome", !uploaded          ? "failed"
