@@ -37,20 +37,21 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
       return work(shared.library(), report, stop);
     };
   };
+  static const Result<> kStopped = Error{ErrorCode::kCancelled, "stopped"};
   const auto words = [limits, threads](Library& library, const Jobs::Report& report,
                                        const std::stop_token& stop) -> Result<> {
     const auto describer = TRY(ConfiguredDescriber::open(library.directory()));
-    TRY(learn_words(
+    const auto summary = TRY(learn_words(
         library,
         {.threads = threads, .limits = limits, .stop = stop, .describer = describer.describer()},
         {.progress = [&](const WordsProgress& p) {
           report({.stage = name_of(p.stage), .done = p.done, .total = p.total, .failed = p.failed});
         }}));
-    return {};
+    return summary.cancelled ? kStopped : Result<>();
   };
   const auto scan = [limits, threads, words](Library& library, const Jobs::Report& report,
                                              const std::stop_token& stop) -> Result<> {
-    TRY(ingest(
+    const auto summary = TRY(ingest(
         library,
         {.pipeline = {.limits = limits,
                       .decode_threads = threads,
@@ -59,12 +60,12 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
         {.progress = [&](const Progress& p) {
           report({.stage = name_of(p.phase), .done = p.done, .total = p.total, .failed = p.failed});
         }}));
-    return stop.stop_requested() ? Result<>() : words(library, report, stop);
+    return summary.cancelled ? kStopped : words(library, report, stop);
   };
   const auto pca = [](Library& library, const Jobs::Report& report,
-                      const std::stop_token&) -> Result<> {
+                      const std::stop_token& stop) -> Result<> {
     report({.stage = "fitting"});
-    TRY(library.fit_pca({}));
+    TRY(library.fit_pca({}, stop));
     return {};
   };
   return {{"scan", in_turn(scan)}, {"words", in_turn(words)}, {"pca", in_turn(pca)}};

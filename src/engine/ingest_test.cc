@@ -1,8 +1,10 @@
 #include "engine/ingest.h"
 
 #include <algorithm>
+#include <future>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "engine/check.h"
 #include "engine/search.h"
@@ -179,6 +181,38 @@ TEST_F(IngestTest, AModelOfVeryManyDimensionsDoesWithoutPca) {
   run(**library, options());
   EXPECT_EQ((*library)->searchable()->record.kind, "none");
   EXPECT_EQ((*library)->fit_pca({}).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(IngestTest, WhileAPcaIsFittedOthersRefreshAndItCanBeStopped) {
+  for (int i = 0; i < kPcaMinImages; ++i) add_picture(i);
+  run(**open(), options());
+  LibraryOptions watched = LibraryTest::options();
+  std::function<void()> fitting;
+  watched.progress = [&](const char* what, int64_t, int64_t) {
+    if (std::string(what) == "fitting")
+      if (const auto once = std::exchange(fitting, nullptr)) once();
+  };
+  const auto library = *Library::open(watched, Library::Access::kWrite);
+  const int dim = library->searchable()->record.output_dim;
+
+  std::future<Result<>> refreshed;
+  fitting = [&] {
+    refreshed = std::async(std::launch::async, [&] { return library->refresh(); });
+    EXPECT_EQ(refreshed.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  };
+  ASSERT_TRUE(library->fit_pca({.dim = dim - 1}));
+  EXPECT_TRUE(refreshed.get());
+  EXPECT_EQ(library->searchable()->record.output_dim, dim - 1);
+
+  std::stop_source stop;
+  fitting = [&] { stop.request_stop(); };
+  EXPECT_EQ(library->fit_pca({.dim = dim - 2}, stop.get_token()).error().code,
+            ErrorCode::kCancelled);
+  EXPECT_EQ(library->searchable()->record.output_dim, dim - 1);
+
+  fitting = [&] { EXPECT_TRUE(library->fit_pca({.dim = dim - 3})); };
+  EXPECT_EQ(library->fit_pca({.dim = dim - 2}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(library->searchable()->record.output_dim, dim - 3);
 }
 
 TEST_F(IngestTest, WhatAKilledWriterLeftOfAnIndexIsSweptAway) {

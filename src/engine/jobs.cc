@@ -45,7 +45,7 @@ Job Jobs::start(const std::string& kind, Work work) {
     job = add({.job = {.kind = kind}, .work = std::move(work)});
     wake_.notify_all();
   }
-  tell(job);
+  tell(job.number);
   return job;
 }
 
@@ -66,36 +66,32 @@ int64_t Jobs::show(const std::string& kind) {
     Lock lock(mu_);
     job = add({.job = job, .is_shown = true});
   }
-  tell(job);
+  tell(job.number);
   return job.number;
 }
 
 void Jobs::update(int64_t number, const JobProgress& progress) {
-  Job job;
   {
     Lock lock(mu_);
     Entry* const entry = find(number);
-    if (!entry) return;
+    if (!entry || has_ended(entry->job)) return;
     const bool is_new = progress.stage != entry->job.progress.stage;
     entry->job.progress = progress;
     if (!is_new && Clock::now() - entry->told < kPause) return;
     entry->told = Clock::now();
-    job = entry->job;
   }
-  tell(job);
+  tell(number);
 }
 
 void Jobs::end(int64_t number) {
-  Job job;
   {
     Lock lock(mu_);
     Entry* const entry = find(number);
     if (!entry) return;
     entry->job.state = Job::State::kDone;
     entry->job.ended_at_us = now_us();
-    job = entry->job;
   }
-  tell(job);
+  tell(number);
 }
 
 Result<Job> Jobs::cancel(int64_t number) {
@@ -114,7 +110,7 @@ Result<Job> Jobs::cancel(int64_t number) {
     }
     job = entry->job;
   }
-  tell(job);
+  tell(job.number);
   return job;
 }
 
@@ -154,7 +150,7 @@ void Jobs::run() {
       work = std::move(entry.work);
       stop = entry.stop.get_token();
     }
-    tell(job);
+    tell(job.number);
 
     const auto report = [&](const JobProgress& progress) { update(job.number, progress); };
     Result<> done;
@@ -167,19 +163,27 @@ void Jobs::run() {
       Lock lock(mu_);
       Job& ended = find(job.number)->job;
       ended.ended_at_us = now_us();
-      ended.state = stop.stop_requested() ? Job::State::kCancelled
-                    : done                ? Job::State::kDone
-                                          : Job::State::kFailed;
+      ended.state = done                                         ? Job::State::kDone
+                    : done.error().code == ErrorCode::kCancelled ? Job::State::kCancelled
+                                                                 : Job::State::kFailed;
       if (ended.state == Job::State::kFailed) ended.error = done.error().message;
       job = ended;
     }
     if (!job.error.empty()) log(LogLevel::kWarning, job.kind + ": " + job.error);
-    tell(job);
+    tell(job.number);
   }
 }
 
-void Jobs::tell(const Job& job) {
-  Lock lock(tell_mu_);
+// What it is now, not what it was when the caller saw it: another may have come first.
+void Jobs::tell(int64_t number) {
+  Lock telling(tell_mu_);
+  Job job;
+  {
+    Lock lock(mu_);
+    const Entry* const entry = find(number);
+    if (!entry) return;  // ended so long ago that it was dropped
+    job = entry->job;
+  }
   changed_(job);
 }
 

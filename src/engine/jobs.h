@@ -40,11 +40,11 @@ struct Job {
 class Jobs {
  public:
   using Report = std::function<void(const JobProgress&)>;
-  // Ends early, with kCancelled or none, when a stop is requested.
+  // Ends early, with kCancelled, when a stop is requested; without an error it has done it all.
   using Work = std::function<Result<>(const Report& report, const std::stop_token& stop)>;
-  // Called with what has changed: when a job comes, begins and ends, and up to five times a second
-  // while it gets on; on the thread where that happens, and not at the same time. It must not call
-  // back.
+  // Called with what has changed, as it is by then: when a job comes, begins and ends, and up to
+  // five times a second while it gets on; on the thread where that happens, and not at the same
+  // time. It may be told the same twice, but nothing that is over. It must not call back.
   using Listener = std::function<void(const Job&)>;
 
   explicit Jobs(Listener changed);
@@ -75,7 +75,7 @@ class Jobs {
 
   void run();
   Job add(Entry entry) REQUIRES(mu_);
-  void tell(const Job& job);
+  void tell(int64_t number);
   Entry* find(int64_t number) REQUIRES(mu_);
 
   const Listener changed_;

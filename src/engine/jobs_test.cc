@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <map>
 
 namespace mimeme {
 namespace {
@@ -21,9 +22,9 @@ void wait_for(const Jobs& jobs, int64_t number, State state) {
 }
 
 const Jobs::Work kNothing = [](auto&, auto&) { return Result<>(); };
-const Jobs::Work kUntilStopped = [](auto&, const std::stop_token& stop) {
+const Jobs::Work kUntilStopped = [](auto&, const std::stop_token& stop) -> Result<> {
   while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return Result<>();
+  return Error{ErrorCode::kCancelled, "stopped"};
 };
 
 TEST(JobsTest, OneRunsAfterTheOtherAndAllIsTold) {
@@ -56,7 +57,7 @@ TEST(JobsTest, OneRunsAfterTheOtherAndAllIsTold) {
   EXPECT_EQ(stage, "embedding");
   using Told = std::vector<std::pair<int64_t, State>>;
   for (const auto& one :
-       Told{{1, State::kWaiting}, {1, State::kRunning}, {1, State::kDone}, {3, State::kDone}})
+       Told{{1, State::kRunning}, {2, State::kWaiting}, {1, State::kDone}, {3, State::kDone}})
     EXPECT_NE(std::find(told.begin(), told.end(), one), told.end());
 }
 
@@ -70,6 +71,34 @@ TEST(JobsTest, WhatWaitsAndWhatRunsCanBeCancelled) {
   wait_for(jobs, 1, State::kCancelled);
   EXPECT_EQ(jobs.cancel(1).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(jobs.cancel(9).error().code, ErrorCode::kNotFound);
+}
+
+TEST(JobsTest, WhatEndedBeforeTheStopReachedItIsDone) {
+  Jobs jobs([](const Job&) {});
+  std::promise<void> go;
+  jobs.start("pca", [&](auto&, auto&) {
+    go.get_future().wait();
+    return Result<>();
+  });
+  wait_for(jobs, 1, State::kRunning);
+  ASSERT_TRUE(jobs.cancel(1));
+  go.set_value();
+  wait_for(jobs, 1, State::kDone);
+}
+
+TEST(JobsTest, NothingIsToldOfAJobAfterItsEnd) {
+  std::map<int64_t, State> last;
+  Jobs jobs([&](const Job& job) {
+    const auto [at, is_new] = last.emplace(job.number, job.state);
+    EXPECT_FALSE(!is_new && at->second == State::kDone && job.state == State::kRunning);
+    at->second = job.state;
+  });
+  for (int i = 0; i < 2000; ++i) {
+    const int64_t number = jobs.show("add");
+    std::jthread other([&] { jobs.update(number, {.stage = "embedding"}); });
+    jobs.end(number);
+  }
+  for (const auto& [number, state] : last) EXPECT_EQ(state, State::kDone) << number;
 }
 
 TEST(JobsTest, AFailureAndAnExceptionAreToldAndTheNextGoesOn) {

@@ -149,7 +149,7 @@ Result<> Library::refresh_vectors() {
     const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages &&
                      model->dim <= kMaxPcaDim;
     Result<ProjectionRecord> fitted = Error{ErrorCode::kNotFound, ""};
-    if (due) fitted = fit(model->id, {});
+    if (due) fitted = fit(model->id, {}, {});
     if (fitted) {
       TRY(replace_projection(*fitted));
     } else if (none) {
@@ -174,16 +174,23 @@ Result<> Library::refresh_vectors() {
   return publish();
 }
 
-Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target) {
-  {
-    Lock lock(derive_mu_);
-    const auto model = TRY(catalog_->active_model());
-    if (!model)
-      return Error{ErrorCode::kInvalidArgument,
-                   "the library is empty: run `mimeme add FOLDER` first"};
-    TRY(replace_projection(TRY(fit(model->id, target))));
-    TRY(publish());
-  }
+Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::stop_token& stop) {
+  const auto model = TRY(catalog_->active_model());
+  if (!model)
+    return Error{ErrorCode::kInvalidArgument,
+                 "the library is empty: run `mimeme add FOLDER` first"};
+  const auto generation = [&]() -> Result<ProjectionId> {
+    const auto projection = TRY(catalog_->projection());
+    return projection ? projection->id : 0;
+  };
+  const ProjectionId before = TRY(generation());
+  const ProjectionRecord fitted = TRY(fit(model->id, target, stop));
+  Lock lock(derive_mu_);
+  const auto model_now = TRY(catalog_->active_model());
+  if (!model_now || model_now->id != model->id || TRY(generation()) != before)
+    return Error{ErrorCode::kConflict, "the projection was changed meanwhile: try again"};
+  TRY(replace_projection(fitted));
+  TRY(publish());
   return searchable()->record;
 }
 
@@ -198,7 +205,8 @@ Result<> Library::rebuild(Index index) {
   return publish_words();
 }
 
-Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
+Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target,
+                                      const std::stop_token& stop) const {
   std::unique_ptr<PcaFitter> fitter;
   const int64_t total = TRY(catalog_->counts()).embedded;
   for (ImageId after = 0;;) {
@@ -215,6 +223,7 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target) {
     l2_normalise(rows, dim);
     fitter->add(rows);
     options_.progress("fitting", fitter->count(), total);
+    if (stop.stop_requested()) return Error{ErrorCode::kCancelled, "stopped"};
   }
   if (!fitter) return Error{ErrorCode::kInvalidArgument, "the library has no embeddings yet"};
   Pca pca = TRY(fitter->fit(target));

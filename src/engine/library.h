@@ -3,7 +3,7 @@
 //
 // Layout of the directory: docs/format.md. Threads: every method may be called from any thread;
 // refresh(), fit_pca() and rebuild() are meant for one thread at a time (they wait for one
-// another), searches go on beside them.
+// another, but for the fit itself), searches go on beside them.
 #ifndef MIMEME_ENGINE_LIBRARY_H_
 #define MIMEME_ENGINE_LIBRARY_H_
 
@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -127,9 +128,11 @@ class Library {
   // The words' indexes only.
   Result<> refresh_words();
 
-  // Fits a new PCA on all raw embeddings and re-projects them, without decoding anything.
-  // kInvalidArgument as PcaFitter::fit.
-  Result<ProjectionRecord> fit_pca(const PcaTarget& target);
+  // Fits a new PCA on all raw embeddings and re-projects them, without decoding anything. Others
+  // may refresh() while it is fitted, not while it re-projects. kInvalidArgument as PcaFitter::fit;
+  // kCancelled: a stop was requested before it was fitted; kConflict: another projection took the
+  // place of the old one meanwhile. Then nothing has changed.
+  Result<ProjectionRecord> fit_pca(const PcaTarget& target, const std::stop_token& stop = {});
 
   // Throws an index file away and makes it again from the catalog.
   enum class Index { kVectors, kText, kMeaning };
@@ -143,6 +146,8 @@ class Library {
 
   Result<> reopen(Access access);
   bool is_stale();
+  Result<ProjectionRecord> fit(ModelId model, const PcaTarget& target,
+                               const std::stop_token& stop) const;
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
   Result<> publish();
@@ -150,7 +155,6 @@ class Library {
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
   Result<> follow_texts(TextIndex& index);
-  Result<ProjectionRecord> fit(ModelId model, const PcaTarget& target);
   Result<> replace_projection(const ProjectionRecord& record);
   std::string text_path() const { return options_.directory + "/index/text.db"; }
 
