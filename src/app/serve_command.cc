@@ -25,6 +25,7 @@ namespace mimeme {
 namespace {
 
 constexpr std::chrono::seconds kCommandsEndWithin{30};
+constexpr size_t kForm = 64 << 10;  // what a form may have around a picture of --max-bytes
 
 // What the server can be asked to do in the background: the commands of the same meaning. They take
 // turns with the commands of clients.
@@ -131,7 +132,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
       TRY(Api::open(*library, jobs, events,
                     {.limits = arguments.limits, .jobs = work_on(shared, arguments.limits)}));
   server = TRY(Server::start({.port = static_cast<uint16_t>(arguments.port),
-                              .max_body = static_cast<size_t>(arguments.limits.max_bytes)},
+                              .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
                              [&](const HttpRequest& request) { return (*api)(request); }));
   events.attach([&](const std::string& text) { server->publish(text); });
   ShownCommands shown(jobs);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -23,11 +24,30 @@
 namespace mimeme {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr auto kHeartbeat = std::chrono::seconds(15);
 
+// A name of its own, so that our parser_settings are taken.
+struct Methods : restinio::default_http_methods_t {};
+
 struct Traits : restinio::default_traits_t {
+  using http_methods_mapper_t = Methods;
   static constexpr bool use_connection_count_limiter = true;
 };
+
+// Marks a request whose body was over the limit: no field that is sent can have this name.
+constexpr const char* kTooLarge = " too large";
+
+restinio::impl::http_parser_ctx_t& context_of(const http_parser* parser) {
+  return *static_cast<restinio::impl::http_parser_ctx_t*>(parser->data);
+}
+
+int drop_body(http_parser* parser) {
+  context_of(parser).m_header.set_field(kTooLarge, "");
+  std::string().swap(context_of(parser).m_body);
+  return 0;
+}
 
 HttpRequest to_request(const restinio::request_t& from) {
   HttpRequest request{.method = from.header().method().c_str(),
@@ -43,6 +63,8 @@ const char* reason(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 202:
+      return "Accepted";
     case 204:
       return "No Content";
     case 304:
@@ -51,6 +73,34 @@ const char* reason(int status) {
       return status < 500 ? "Refused" : "Failed";
   }
 }
+
+}  // namespace
+}  // namespace mimeme
+
+// RESTinio hangs up when a body goes over its limit. This reads it to its end, within the time that
+// a request has, and drops what comes, so that the client hears why it was refused.
+template <>
+inline http_parser_settings restinio::impl::create_parser_settings<mimeme::Methods>() noexcept {
+  http_parser_settings settings = create_parser_settings<restinio::default_http_methods_t>();
+  settings.on_headers_complete = [](http_parser* parser) -> int {
+    const auto& limits = mimeme::context_of(parser).m_limits;
+    if (parser->content_length == ULLONG_MAX || parser->content_length <= limits.max_body_size())
+      return restinio_headers_complete_cb(parser);
+    mimeme::context_of(parser).m_leading_headers_completed = true;
+    return mimeme::drop_body(parser);
+  };
+  settings.on_body = [](http_parser* parser, const char* at, size_t length) -> int {
+    const auto& context = mimeme::context_of(parser);
+    if (context.m_header.has_field(mimeme::kTooLarge)) return 0;
+    if (context.m_body.size() + length > context.m_limits.max_body_size())
+      return mimeme::drop_body(parser);
+    return restinio_body_cb(parser, at, length);
+  };
+  return settings;
+}
+
+namespace mimeme {
+namespace {
 
 // As many connections as the limit of open files leaves room for, once that is raised as far as it
 // goes: after an accept() that failed for want of a descriptor, RESTinio accepts no more.
@@ -79,20 +129,29 @@ struct Server::Impl {
       : handler(std::move(called)),
         waiting(options.queue),
         max_waiting_bytes(options.queue_bytes),
-        timeout(options.idle_timeout_s) {}
+        max_body(options.max_body),
+        timeout(options.idle_timeout_s),
+        stop_timeout(options.stop_timeout_s) {}
 
   void serve() {
     while (auto request = waiting.pop()) {
+      HttpResponse response = Clock::now() < stop_by.load() ? answer(**request) : busy();
       waiting_bytes -= (*request)->body().size();
-      HttpResponse response;
-      try {
-        response = handler(to_request(**request));
-      } catch (const std::exception& e) {
-        log(LogLevel::kWarning, std::string("a request ended with an exception: ") + e.what());
-        response = problem(Error{ErrorCode::kInternal, "an error of ours; the log says which"});
-      }
       send(**request, std::move(response));
     }
+  }
+
+  HttpResponse answer(const restinio::request_t& request) const {
+    try {
+      return handler(to_request(request));
+    } catch (const std::exception& e) {
+      log(LogLevel::kWarning, std::string("a request ended with an exception: ") + e.what());
+      return problem(Error{ErrorCode::kInternal, "an error of ours; the log says which"});
+    }
+  }
+
+  static HttpResponse busy() {
+    return problem(Error{ErrorCode::kBusy, "too many requests wait: try again"});
   }
 
   // The answer's head, for one kind of body.
@@ -169,25 +228,31 @@ struct Server::Impl {
       const std::lock_guard lock(mu);
       ++unanswered;
     }
-    // Counted here and where it is taken out; this thread alone lets in.
+    if (request->header().has_field(kTooLarge)) {
+      send(*request, problem(Error{ErrorCode::kTooLarge,
+                                   "a body may have " + std::to_string(max_body) + " bytes"}));
+      return restinio::request_accepted();
+    }
+    // Counted here and when it is answered; this thread alone lets in.
     const size_t bytes = request->body().size();
     const bool fits = waiting_bytes == 0 || waiting_bytes + bytes <= max_waiting_bytes;
     waiting_bytes += bytes;
     if (stopping || !fits || !waiting.try_push(restinio::request_handle_t(request))) {
       waiting_bytes -= bytes;
-      send(*request, problem(Error{ErrorCode::kBusy, "too many requests wait: try again"}));
+      send(*request, busy());
     }
     return restinio::request_accepted();
   }
 
   const HttpHandler handler;
   BoundedQueue<restinio::request_handle_t> waiting;
-  const size_t max_waiting_bytes;
+  const size_t max_waiting_bytes, max_body;
   std::atomic<size_t> waiting_bytes = 0;
-  const std::chrono::seconds timeout;
+  const std::chrono::seconds timeout, stop_timeout;
   std::atomic<bool> stopping = false;
-  uint16_t port = 0;  // constant after start()
-  std::mutex mu;      // RESTinio's callbacks take it for a moment
+  std::atomic<Clock::time_point> stop_by = Clock::time_point::max();  // the handler is called
+  uint16_t port = 0;                                                  // constant after start()
+  std::mutex mu;  // RESTinio's callbacks take it for a moment
   std::condition_variable all_answered;
   int64_t unanswered = 0;  // guarded by mu
   std::vector<std::jthread> workers;
@@ -256,6 +321,7 @@ void Server::publish(const std::string& text) {
 
 void Server::stop() {
   if (impl_->stopping.exchange(true)) return;
+  impl_->stop_by = Clock::now() + impl_->stop_timeout;
   impl_->waiting.close();  // workers take what is in it, then end
   impl_->workers.clear();  // joins
   {

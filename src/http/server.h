@@ -2,7 +2,8 @@
 //
 // Threads: one of RESTinio's reads requests and writes answers, and does nothing else; the handler
 // runs on workers. Requests wait for a worker in a bounded queue; when it is full, an answer of 503
-// with Retry-After goes out at once; the same when the bodies that wait take too much memory.
+// with Retry-After goes out at once; the same when the bodies that wait or are worked on take too
+// much memory. A body over the limit is read, dropped and answered 413.
 #ifndef MIMEME_HTTP_SERVER_H_
 #define MIMEME_HTTP_SERVER_H_
 
@@ -18,15 +19,17 @@ namespace mimeme {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 8080;                  // 0: any that is free
-  int workers = 0;                       // 0: one for each core
-  size_t queue = 4096;                   // requests that wait
-  size_t queue_bytes = size_t{1} << 30;  // of their bodies; one alone may be larger
+  uint16_t port = 8080;  // 0: any that is free
+  int workers = 0;       // 0: one for each core
+  size_t queue = 4096;   // requests that wait
+  // Of their bodies, and of those that are worked on; one alone may be larger.
+  size_t queue_bytes = size_t{1} << 30;
   size_t max_body = 256 << 20;
   // Fewer if the limit of open files has no room for them; start() raises that for the process as
   // far as it may. More connections wait until others go.
   size_t max_connections = 12'000;
   int idle_timeout_s = 30;  // for a whole request to come, or an answer to be taken
+  int stop_timeout_s = 10;  // for what waits when stop() is called
 };
 
 class Server {
@@ -42,8 +45,9 @@ class Server {
   // Any thread; not after stop() was called.
   void publish(const std::string& text);
 
-  // Answers what has come in, with 503 what comes in meanwhile, and hangs up. Returns when all is
-  // written, or after idle_timeout_s. Call it from no handler, and from one thread at a time.
+  // Answers what has come in, with 503 what comes in meanwhile or has still been waiting after
+  // stop_timeout_s, and hangs up. Handlers that run are waited for. Returns when all is written, or
+  // after idle_timeout_s more. Call it from no handler, and from one thread at a time.
   void stop();
 
  private:

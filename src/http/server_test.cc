@@ -149,22 +149,51 @@ TEST(ServerTest, AHandlerThatThrowsIsAnErrorOfOurs) {
   EXPECT_EQ(answer.find("secret"), std::string::npos) << answer;
 }
 
-TEST(ServerTest, ABodyOverTheLimitNeverReachesTheHandler) {
+TEST(ServerTest, ABodyOverTheLimitIsRefusedAndNeverReachesTheHandler) {
   std::atomic<int> called = 0;
   const auto server = start({.max_body = 100}, [&](const HttpRequest& request) {
     ++called;
     return echo(request);
   });
-  {
-    Client client(server->port());
-    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" +
-                std::string(101, 'x'));
-    EXPECT_FALSE(client.receive().starts_with("HTTP/1.1 200"));
+  Client client(server->port());
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\n", body(101, 'x');
+  for (const std::string& request :
+       {head + "Content-Length: 101\r\n\r\n" + body,
+        head + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + body + "\r\n0\r\n\r\n",
+        head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n65\r\n" + body +
+            "\r\n3\r\nabc\r\n0\r\n\r\n"}) {
+    client.send(request);
+    const std::string answer = client.receive();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 413")) << answer;
+    EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("\"code\":\"too_large\""), std::string::npos) << answer;
   }
   EXPECT_EQ(called, 0);
-  Client other(server->port());
-  other.get("/");
-  EXPECT_TRUE(other.receive().starts_with("HTTP/1.1 200"));
+  client.send(head + "Content-Length: 100\r\n\r\n" + body.substr(1));
+  EXPECT_TRUE(client.receive().starts_with("HTTP/1.1 200"));
+}
+
+TEST(ServerTest, ABodyThatIsWorkedOnTakesMemoryToo) {
+  std::latch begun(1), go_on(1);
+  std::atomic<int> called = 0;
+  const auto server = start({.workers = 1, .queue_bytes = 10}, [&](const HttpRequest& request) {
+    if (called++ == 0) begun.count_down();
+    go_on.wait();
+    return echo(request);
+  });
+  const std::string request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n8 bytes.";
+  Client first(server->port()), second(server->port());
+  first.send(request);
+  begun.wait();
+  second.send(request);
+  std::jthread later([&] {  // so that a fault is no hang
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    go_on.count_down();
+  });
+  EXPECT_TRUE(second.receive().starts_with("HTTP/1.1 503"));
+  EXPECT_TRUE(first.receive().starts_with("HTTP/1.1 200"));
+  second.send(request);
+  EXPECT_TRUE(second.receive().starts_with("HTTP/1.1 200"));
 }
 
 TEST(ServerTest, ASlowRequestIsHungUpOn) {
@@ -203,6 +232,36 @@ TEST(ServerTest, StopAnswersWhatIsInFlight) {
   stopping.join();
   EXPECT_TRUE(client.hung_up());
   server->stop();  // once more does nothing
+}
+
+TEST(ServerTest, StopDoesNotWorkOffALongQueue) {
+  std::latch begun(1), go_on(1);
+  std::atomic<int> called = 0;
+  const auto server = start({.workers = 1, .stop_timeout_s = 0}, [&](const HttpRequest& request) {
+    if (called++ == 0) begun.count_down();
+    go_on.wait();
+    return echo(request);
+  });
+  Client first(server->port()), second(server->port());
+  first.get("/");
+  begun.wait();
+  second.get("/waits");
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(100));  // it comes before the stop, or after
+  std::thread stopping([&] { server->stop(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  go_on.count_down();
+  EXPECT_TRUE(first.receive().starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(second.receive().starts_with("HTTP/1.1 503"));
+  stopping.join();
+  EXPECT_EQ(called, 1);
+}
+
+TEST(ServerTest, TheStatusLineSaysWhatItMeans) {
+  const auto server = start({}, [](const HttpRequest&) { return HttpResponse{.status = 202}; });
+  Client client(server->port());
+  client.get("/");
+  EXPECT_TRUE(client.receive().starts_with("HTTP/1.1 202 Accepted"));
 }
 
 TEST(ServerTest, StopHangsUpOnConnectionsThatAreKept) {
