@@ -14,7 +14,8 @@ namespace mimeme {
 Result<> describe(Library& library, ImageId id, const std::string& text);
 
 // Names the image's family, and suggests the name to what looks alike; returns to how many. An
-// empty name takes it away. kNotFound.
+// empty name takes it away. What was suggested after the last image of a name goes with it.
+// kNotFound.
 Result<int64_t> name_category(Library& library, ImageId id, const std::string& name);
 
 }  // namespace mimeme

@@ -317,7 +317,8 @@ class Catalog {
   Result<> put_descriptions(DescribedBy by, const std::string& describer,
                             std::span<const Description> descriptions);
 
-  // An empty name takes it away. Settles a suggestion. kNotFound.
+  // An empty name takes it away. Settles a suggestion. If it was the last image of the name it had,
+  // what is suggested after it goes. kNotFound.
   Result<> set_category(ImageId id, const std::string& name);
   // For images without a category; a name that was refused for an image is passed over, a newer
   // suggestion replaces an older one. Returns how many images have got one.

@@ -225,10 +225,18 @@ Result<> Catalog::put_descriptions(DescribedBy by, const std::string& describer,
 Result<> Catalog::set_category(ImageId id, const std::string& name) {
   return impl_->write([&](sql::Connection& c) -> Result<> {
     TRY(require_image(c, id));
+    auto before = TRY(c.query("SELECT name FROM categories WHERE image_id = ?", {id}));
+    const std::string lost = before.next() ? before.text(0) : "";
     TRY(c.run("DELETE FROM categories WHERE image_id = ?", {id}));
     TRY(c.run("DELETE FROM suggestions WHERE image_id = ? AND NOT is_refused", {id}));
     if (!name.empty()) TRY(c.run("INSERT INTO categories VALUES (?, ?)", {id, name}));
-    return touch_texts(c, {&id, 1});
+    const std::string orphaned =
+        "FROM suggestions WHERE name = ? AND NOT is_refused "
+        "AND name NOT IN (SELECT name FROM categories)";
+    auto changed = TRY(read_ids(c, "SELECT image_id " + orphaned, {lost}));
+    TRY(c.run("DELETE " + orphaned, {lost}));
+    changed.push_back(id);
+    return touch_texts(c, changed);
   });
 }
 

@@ -172,6 +172,21 @@ TEST_F(WordsTest, ASuggestedCategoryWaitsForAnAnswer) {
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
+TEST_F(WordsTest, WhatIsSuggestedAfterAFamilyGoesWithItsLastImage) {
+  const auto catalog = fill();
+  must(catalog->set_category(1, "Drake"));
+  must(catalog->set_category(2, "Drake"));
+  must(catalog->suggest_categories(std::vector<CategorySuggestion>{{3, "Drake", 0.9F}}));
+  must(catalog->set_category(2, ""));
+  EXPECT_EQ(text(*catalog, 3).suggested_category, "Drake") << "1 is called that";
+  const int64_t seq = must(catalog->text_seq());
+  must(catalog->set_category(1, "Drake Hotline"));
+  EXPECT_EQ(text(*catalog, 3).suggested_category, "");
+  EXPECT_EQ(must(catalog->texts_since(seq, 9)).texts.size(), 2U) << "the index hears of it";
+  EXPECT_EQ(must(catalog->families()).size(), 1U);
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
 TEST_F(WordsTest, AFamilyIsItsImagesAndThoseThatWaitForAnAnswer) {
   const auto catalog = fill();
   must(catalog->set_category(3, "Drake"));
