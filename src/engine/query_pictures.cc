@@ -23,6 +23,10 @@ bool is_name(const std::string& name) {
   return name.size() == kNameLength && name.find_first_not_of("0123456789abcdef") == name.npos;
 }
 
+Error no_picture(const std::string& name) {
+  return {ErrorCode::kNotFound, "no picture \"" + name + "\" is kept: send it again"};
+}
+
 std::string key_of(const std::string& name, const std::optional<Region>& region) {
   if (!region) return name;
   std::string key = name;
@@ -56,11 +60,16 @@ Result<QueryPicture> QueryPictures::add(std::span<const uint8_t> bytes) {
   return picture;
 }
 
+Result<> QueryPictures::find(const std::string& name) const {
+  std::error_code ignored;
+  if (is_name(name) && fs::exists(directory_ + '/' + name, ignored)) return {};
+  return no_picture(name);
+}
+
 Result<std::vector<uint8_t>> QueryPictures::read(const std::string& name) const {
-  auto file = is_name(name) ? read_file(directory_ + '/' + name, limits_.max_bytes)
-                            : Error{ErrorCode::kNotFound, ""};
-  if (!file)
-    return Error{ErrorCode::kNotFound, "no picture \"" + name + "\" is kept: send it again"};
+  if (!is_name(name)) return no_picture(name);
+  auto file = read_file(directory_ + '/' + name, limits_.max_bytes);
+  if (!file) return no_picture(name);
   return std::move(file->bytes);
 }
 

@@ -37,7 +37,9 @@ class QueryPictures {
 
   // Errors as decode()'s; kIo.
   Result<QueryPicture> add(std::span<const uint8_t> bytes);
-  // Its bytes, as they were sent. kNotFound: never added, or gone since.
+  // Whether it is kept. kNotFound: never added, or gone since.
+  Result<> find(const std::string& name) const;
+  // Its bytes, as they were sent. kNotFound.
   Result<std::vector<uint8_t>> read(const std::string& name) const;
 
   // What is searched with: an image's number or a picture's name; only this part of it. The last

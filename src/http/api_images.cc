@@ -83,12 +83,17 @@ Answer Api::Impl::edit_image(const Call& call) const {
     if (!value.is_null() && value.string() == nullptr)
       return Error{ErrorCode::kInvalidArgument, "`" + key + "` must be a text or null"};
   const int64_t before = TRY(library.catalog().text_seq());
-  for (const auto& [key, value] : *json.object()) {
-    const std::string text = value.string() ? *value.string() : "";
-    if (key == "description") TRY(describe(library, id, text));
-    if (key == "category") TRY(name_category(library, id, text));
-  }
-  TRY(embed_texts(library, before));
+  const auto edit = [&]() -> Result<> {
+    for (const auto& [key, value] : *json.object()) {
+      const std::string text = value.string() ? *value.string() : "";
+      if (key == "description") TRY(describe(library, id, text));
+      if (key == "category") TRY(name_category(library, id, text));
+    }
+    return {};
+  };
+  const Result<> edited = edit();
+  TRY(embed_texts(library, before));  // what came before a failure, too
+  TRY(edited);
   return answer(TRY(image_detail(library, id)));
 }
 

@@ -82,14 +82,19 @@ Answer Api::Impl::answer_suggestions(const Call& call) const {
   Catalog& catalog = library.catalog();
   const int64_t before = TRY(catalog.text_seq());
   int64_t answered = 0;
-  if (category) answered = TRY(catalog.answer_suggestions(*category, with));
-  if (images)
+  const auto answer_all = [&]() -> Result<> {
+    if (category) answered = TRY(catalog.answer_suggestions(*category, with));
+    if (!images) return {};
     for (const Json& id : *images) {
       const auto done = catalog.answer_suggestion(*id.integer(), with);
-      if (!done && done.error().code != ErrorCode::kNotFound) return done.error();
+      if (!done && done.error().code != ErrorCode::kNotFound) return done;
       answered += done ? 1 : 0;
     }
-  if (answered > 0) TRY(embed_texts(library, before));
+    return {};
+  };
+  const Result<> all = answer_all();
+  if (answered > 0) TRY(embed_texts(library, before));  // what came before a failure, too
+  TRY(all);
   return answer({{"answered", answered}});
 }
 

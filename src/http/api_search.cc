@@ -13,6 +13,7 @@ namespace mimeme {
 namespace {
 
 constexpr double kMaxWeight = 10;
+constexpr size_t kMaxParts = 16;  // each is a search of its own
 
 // The part of the picture that is asked for, if any.
 Result<std::optional<Region>> box_of(const Call& call) {
@@ -63,9 +64,10 @@ Answer Api::Impl::add_query_picture(const Call& call) const {
 }
 
 Answer Api::Impl::get_query_thumbnail(const Call& call) const {
-  const std::vector<uint8_t> picture = TRY(pictures.read(call.name));
-  return unchanging(call, call.name, "image/webp",
-                    [&] { return make_thumbnail(picture, kThumbnailSides[0], options.limits); });
+  TRY(pictures.find(call.name));
+  return unchanging(call, call.name, "image/webp", [&]() -> Result<std::vector<uint8_t>> {
+    return make_thumbnail(TRY(pictures.read(call.name)), kThumbnailSides[0], options.limits);
+  });
 }
 
 Answer Api::Impl::search(const Call& call) const {
@@ -78,6 +80,9 @@ Answer Api::Impl::search(const Call& call) const {
   for (const auto& [key, value] : call.target.query) {
     if (key == "q") asked.push_back({.words = value});
     if (key == "like") asked.push_back({.picture = value});
+    if (asked.size() > kMaxParts)
+      return Error{ErrorCode::kInvalidArgument,
+                   "a search takes at most " + std::to_string(kMaxParts) + " of `q` and `like`"};
     if (key != "weight" && key != "box") continue;
     if (asked.empty() || (key == "box" && !asked.back().picture))
       return Error{ErrorCode::kInvalidArgument, "`" + key + "` must follow what it belongs to: " +

@@ -153,6 +153,22 @@ TEST_F(ApiTest, AnEditIsKeptAndFoundAtOnce) {
   EXPECT_EQ(*get("/api/v1/images/3")["category"].string(), "");
 }
 
+TEST_F(ApiTest, WhatWasEditedBeforeAFailureIsFound) {
+  // An image without a vector (yet): its family cannot be looked for.
+  Catalog& catalog = library_->catalog();
+  const ModelId model = catalog.active_model()->value().id;
+  ASSERT_TRUE(catalog.commit(
+      std::vector<IngestResult>{
+          {.path = "/x.png", .info = {.format = "png"}, .embedding = std::vector<Half>(12)}},
+      model));
+  EXPECT_EQ(
+      call("PATCH", "/api/v1/images/4", R"({"description": "a zebra", "category": "x"})").status,
+      404);
+  const Json hits = get("/api/v1/search?q=zebra")["hits"];
+  ASSERT_EQ(ids(hits), (Ids{4}));
+  EXPECT_GT(*(*hits.array())[0]["why"]["meaning"].real(), 0) << "and embedded";
+}
+
 TEST_F(ApiTest, AnEditThatIsWrongInOnePartChangesNothing) {
   for (const char* body : {"", "{}", "[]", "{", R"({"description": "x", "path": "/"})",
                            R"({"category": 7})", R"({"description": "x", "category": []})"}) {
@@ -236,6 +252,24 @@ TEST_F(ApiTest, ThumbnailsAreWebPAndKept) {
   EXPECT_EQ(again.status, 304);
 }
 
+TEST_F(ApiTest, AQueryPictureThatTheClientHasIsNotRead) {
+  const HttpResponse added = call("POST", "/api/v1/queries", bytes_of(add_picture(9)));
+  const std::string name = *parsed(added)["name"].string();
+  const std::string target = "/api/v1/queries/" + name + "/thumbnail";
+  const HttpResponse sent = call("GET", target);
+  ASSERT_EQ(sent.status, 200) << sent.body;
+  const auto file = root_ / "library" / "queries" / name;
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);  // which cannot be read
+  const auto again = [&](const std::string& etag) {
+    return (*api_)({.target = target, .headers = {{"If-None-Match", etag}}}).status;
+  };
+  EXPECT_EQ(again(sent.headers.front().second), 304);
+  EXPECT_EQ(again("\"other\""), 404);
+  std::filesystem::remove(file);
+  EXPECT_EQ(again("*"), 404);
+}
+
 TEST_F(ApiTest, TheWebAppAndTheContractAreServedAndTheAppsOwnAddressesToo) {
   for (const char* address : {"/", "/search?q=x", "/image/7", "/image/similar/batman.jpg"}) {
     const HttpResponse page = call("GET", address);
@@ -251,6 +285,24 @@ TEST_F(ApiTest, TheWebAppAndTheContractAreServedAndTheAppsOwnAddressesToo) {
   const HttpResponse packed =
       (*api_)({.target = "/docs", .headers = {{"Accept-Encoding", "br, gzip"}}});
   EXPECT_EQ(packed.body.substr(0, 2), "\x1F\x8B");
+  const HttpResponse plain = call("GET", "/docs");
+  ASSERT_EQ(plain.headers.front().first, "ETag");
+  EXPECT_NE(plain.headers.front().second, packed.headers.front().second);
+  for (const auto& [accepted, is_packed] :
+       std::vector<std::pair<std::string, bool>>{{"", false},
+                                                 {"gzip;q=0", false},
+                                                 {"GZip ; q=0.0, *", false},
+                                                 {"br, *;q=0", false},
+                                                 {"identity", false},
+                                                 {"gzip;q=x", false},
+                                                 {"*", true},
+                                                 {"*;q=0, gzip;q=0.5", true},
+                                                 {"x-gzip", true}}) {
+    const HttpResponse page =
+        (*api_)({.target = "/docs", .headers = {{"Accept-Encoding", accepted}}});
+    EXPECT_EQ(page.body.starts_with("\x1F\x8B"), is_packed) << accepted;
+    EXPECT_EQ(page.headers.front().second == packed.headers.front().second, is_packed) << accepted;
+  }
 }
 
 TEST_F(ApiTest, EventsBeginWithWhatRuns) {
@@ -279,9 +331,12 @@ TEST_F(ApiTest, MetricsCountWhatWasAnswered) {
 }
 
 TEST_F(ApiTest, ErrorsAreProblemsWithAStableCode) {
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += "q=a&";
+  EXPECT_EQ(call("GET", "/api/v1/search?" + many.substr(4)).status, 200) << "16 are not too many";
   const struct {
-    const char *method, *target;
-    std::string body;
+    const char* method;
+    std::string target, body;
     int status;
     const char* code;
   } cases[] = {
@@ -300,6 +355,7 @@ TEST_F(ApiTest, ErrorsAreProblemsWithAStableCode) {
       {"GET", "/api/v1/search?q=a&weight=11", "", 400, "invalid_argument"},
       {"GET", "/api/v1/search?q=a&box=0,0,1,1", "", 400, "invalid_argument"},
       {"GET", "/api/v1/search?like=77", "", 404, "not_found"},
+      {"GET", "/api/v1/search?" + many, "", 400, "invalid_argument"},
       {"GET", "/api/v1/queries/x/thumbnail", "", 404, "not_found"},
       {"POST", "/api/v1/images", "no form", 415, "unsupported"},
       {"POST", "/api/v1/jobs", R"({"kind": "nothing"})", 400, "invalid_argument"},

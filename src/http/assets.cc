@@ -1,9 +1,12 @@
 #include "http/assets.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
+#include <optional>
 #include <string>
 
+#include "base/number.h"
 #include "http/conditional.h"
 #include "http/problem.h"
 
@@ -27,6 +30,32 @@ const Asset* find(std::string_view path) {
   return at == all.end() ? nullptr : &*at;
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+// RFC 9110, 12.5.3; `gzip;q=0` refuses it, and what names gzip goes before `*`.
+bool accepts_gzip(const HttpRequest& request) {
+  std::string field = request.header("Accept-Encoding");
+  std::transform(field.begin(), field.end(), field.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::optional<bool> named, any;
+  for (std::string_view rest = field; !rest.empty();) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    const std::string_view one = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    const std::string_view coding = trimmed(one.substr(0, one.find(';')));
+    const size_t q = one.find("q=");
+    const bool wanted =
+        q == one.npos || parse_number<double>(std::string(trimmed(one.substr(q + 2)))) > 0.0;
+    if (coding == "gzip" || coding == "x-gzip") named = wanted;
+    if (coding == "*") any = wanted;
+  }
+  return named.value_or(any.value_or(false));
+}
+
 }  // namespace
 
 Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& target) {
@@ -47,7 +76,8 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
 
   HttpResponse response{.status = is_nothing ? 404 : 200,
                         .content_type = std::string(asset->content_type)};
-  const std::string etag = '"' + std::string(asset->etag) + '"';
+  const bool compressed = accepts_gzip(request);
+  const std::string etag = '"' + std::string(asset->etag) + (compressed ? "-gzip\"" : "\"");
   // What the build put into assets/ bears a hash of its content in its name.
   const bool is_hashed = asset->path.starts_with("/assets/");
   response.headers = {
@@ -58,7 +88,6 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
       {"Referrer-Policy", "no-referrer"},
       {"Content-Security-Policy", kPolicy}};
   if (!is_nothing && not_modified(request, etag, response)) return response;
-  const bool compressed = request.header("Accept-Encoding").find("gzip") != std::string::npos;
   if (compressed) response.headers.emplace_back("Content-Encoding", "gzip");
   response.body = compressed ? asset->gzip : asset->identity;
   return response;
