@@ -20,6 +20,12 @@ bool has_words(const TextQuery& query) {
                      [](const TextTerm& term) { return !term.is_excluded; });
 }
 
+// What just is no weak hit of unwanted words loses next to nothing: no step at the bound.
+float beyond_bound(float meaning) {
+  const float bound = WordSearchOptions{}.min_meaning;
+  return (meaning - bound) / (1 - bound);
+}
+
 }  // namespace
 
 Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSearch& by_words,
@@ -62,11 +68,11 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
            std::all_of(filters.begin(), filters.end(), [&](auto& f) { return f(id); });
   };
 
-  // All pictures are one query: the sum of weight × cosine is the cosine with the weighted sum of
-  // the vectors, times its length.
+  // All wanted pictures are one query: the sum of weight × cosine is the cosine with the weighted
+  // sum of the vectors, times its length.
   std::vector<float> sum;
   for (const QueryPart& part : parts) {
-    if (!part.picture || part.picture->vector.empty()) continue;
+    if (!part.picture || part.picture->vector.empty() || part.weight <= 0) continue;
     std::vector<float> unit = part.picture->vector;
     if (sum.empty()) sum.resize(unit.size());
     if (sum.size() != unit.size())
@@ -77,20 +83,24 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
   float length = 0;
   for (const float v : sum) length += v * v;
   length = std::sqrt(length);
-  const auto look = [&](const std::function<bool(ImageId)>& filter) {
-    return nearest(library, {.vector = sum}, {.limit = kCandidates, .filter = filter});
+  const auto look = [&](const std::vector<float>& vector, size_t limit,
+                        const std::function<bool(ImageId)>& filter) {
+    return nearest(library, {.vector = vector},
+                   {.limit = static_cast<int>(limit), .filter = filter});
   };
 
-  std::unordered_map<ImageId, WordHit> found;
-  std::unordered_map<ImageId, double> scores;
+  struct Found {
+    WordHit hit;
+    double wanted = 0, unwanted = 0;
+  };
+  std::unordered_map<ImageId, Found> found;
   for (const QueryPart& part : parts) {
-    if (part.picture || !has_words(part.words)) continue;
+    if (part.picture || !has_words(part.words) || part.weight <= 0) continue;
     for (WordHit& hit : TRY(by_words.search(part.words, {.limit = kCandidates}))) {
       if (!passes(hit.id)) continue;
-      scores[hit.id] += part.weight * static_cast<double>(hit.similarity);
-      WordHit& known = found[hit.id];
-      known.id = hit.id;
-      if (part.weight <= 0) continue;  // no reason to show it
+      Found& one = found[hit.id];
+      one.wanted += part.weight * static_cast<double>(hit.similarity);
+      WordHit& known = one.hit;
       known.text = std::max(known.text, hit.text);
       known.meaning = std::max(known.meaning, hit.meaning);
       known.picture = std::max(known.picture, hit.picture);
@@ -98,27 +108,45 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     }
   }
   if (length > 0) {
-    std::vector<Hit> alike = TRY(look([&](ImageId id) { return passes(id); }));
+    std::vector<Hit> alike = TRY(look(sum, kCandidates, passes));
     // Those found by words only, too.
     std::unordered_set<ImageId> seen;
     for (const Hit& hit : alike) seen.insert(hit.id);
     if (std::any_of(found.begin(), found.end(), [&](auto& f) { return !seen.contains(f.first); })) {
-      const auto rest =
-          TRY(look([&](ImageId id) { return found.contains(id) && !seen.contains(id); }));
+      const auto rest = TRY(look(
+          sum, found.size(), [&](ImageId id) { return found.contains(id) && !seen.contains(id); }));
       alike.insert(alike.end(), rest.begin(), rest.end());
     }
     for (const Hit& hit : alike) {
-      scores[hit.id] += static_cast<double>(length * hit.similarity);
-      found[hit.id].id = hit.id;
-      found[hit.id].like = hit.similarity;
+      Found& one = found[hit.id];
+      one.wanted += static_cast<double>(length * hit.similarity);
+      one.hit.like = hit.similarity;
+    }
+  }
+  for (const QueryPart& part : parts) {
+    if (part.weight >= 0) continue;
+    const auto lower = [&](ImageId id, float similarity) {
+      if (const auto at = found.find(id); at != found.end())
+        at->second.unwanted -= part.weight * std::max(static_cast<double>(similarity), 0.0);
+    };
+    if (part.picture) {
+      for (const Hit& hit : TRY(look(part.picture->vector, found.size(),
+                                     [&](ImageId id) { return found.contains(id); })))
+        lower(hit.id, hit.similarity);
+    } else if (has_words(part.words)) {
+      for (const WordHit& hit : TRY(by_words.search(part.words, {.limit = kCandidates})))
+        lower(hit.id, std::max({hit.text, hit.picture, beyond_bound(hit.meaning)}));
     }
   }
 
   std::vector<WordHit> hits;
-  for (auto& [id, hit] : found) {
-    hit.similarity = static_cast<float>(std::clamp(scores[id] / positive, 0.0, 1.0));
-    if (hit.similarity > 0 && hit.similarity >= options.min_similarity)
-      hits.push_back(std::move(hit));
+  for (auto& [id, one] : found) {
+    const double kept = 1 - one.unwanted / positive;
+    one.hit.id = id;
+    one.hit.similarity =
+        static_cast<float>(std::clamp(one.wanted / positive, 0.0, 1.0) * std::max(kept, 0.0));
+    if (one.hit.similarity > 0 && one.hit.similarity >= options.min_similarity)
+      hits.push_back(std::move(one.hit));
   }
   std::sort(hits.begin(), hits.end(), [](const WordHit& a, const WordHit& b) {
     return a.similarity != b.similarity ? a.similarity > b.similarity : a.id < b.id;

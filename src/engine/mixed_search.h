@@ -15,7 +15,7 @@ namespace mimeme {
 struct QueryPart {
   TextQuery words;               // these, or
   std::optional<Query> picture;  // this
-  double weight = 1;             // negative: the unlike is wanted
+  double weight = 1;             // negative: unwanted; 0: it says nothing
 };
 
 struct MixedOptions {
@@ -23,10 +23,16 @@ struct MixedOptions {
   float min_similarity = 0;
 };
 
-// Best first. An image's similarity is the sum of weight × its similarity to each part, by the sum
-// of the positive weights. Filters and excluded terms of any part hold for all of them; so does it
-// that the images asked with are no hits. Words alone rank as WordSearch does. Nothing if no weight
-// is positive. kInvalidArgument: no part, or one that says nothing; others as nearest() and
+// Best first. What is wanted (of positive weight) finds and ranks: an image's similarity is the
+// mean of its similarities to it, by weight. What is unwanted only ever lowers that, by a share:
+// the sum of |weight| × its similarity to the image, by the sum of the positive weights; of a share
+// of 1 or more nothing is left, and the image is no hit. So an image that it does not find stays as
+// it is, and of two that it finds equally, the one that is wanted more stays ahead. Similarities
+// count from 0; those of unwanted words in meaning from the bound below which they are no hits.
+//
+// Filters and excluded terms of any part hold for all of them; so does it that the images asked
+// with are no hits. Words alone rank as WordSearch does. Nothing if no weight is positive.
+// kInvalidArgument: no part, or one that says nothing; others as nearest() and
 // WordSearch::search().
 Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSearch& by_words,
                                           std::span<const QueryPart> parts,

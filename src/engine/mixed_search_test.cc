@@ -1,5 +1,8 @@
 #include "engine/mixed_search.h"
 
+#include <algorithm>
+#include <map>
+
 #include "engine/edit.h"
 #include "engine/ingest.h"
 #include "engine/query_pictures.h"
@@ -93,6 +96,39 @@ TEST_F(MixedSearchTest, AWeightCountsAndANegativeOneTurnsAway) {
   EXPECT_LT(without, similarity_of({like("4")}, 1));
   EXPECT_LT(similarity_of({like("4"), like("5", -1)}, 6), similarity_of({like("4")}, 6));
   EXPECT_TRUE(search({like("4", -1)}).empty()) << "the unlike of one thing is everything";
+}
+
+TEST_F(MixedSearchTest, WhatIsUnwantedOnlyLowersWhatItFinds) {
+  // Of each image: how similar it is to what is wanted alone, and with what is unwanted.
+  const auto expect_lowered = [&](const QueryPart& wanted, const QueryPart& unwanted) {
+    std::map<ImageId, float> before;
+    for (const WordHit& hit : search({wanted})) before[hit.id] = hit.similarity;
+    const auto hits = search({wanted, unwanted});
+    for (const WordHit& hit : hits) {
+      EXPECT_LE(hit.similarity, before[hit.id] + 1e-5F) << hit.id;
+      EXPECT_GE(hit.similarity, 0);
+    }
+    return hits;
+  };
+  const auto hits = expect_lowered(words("batman"), words("robin", -1));
+  EXPECT_EQ(hits.front().id, 1);
+  EXPECT_EQ(hits.front().similarity, search({words("batman")}).front().similarity);
+  EXPECT_EQ(expect_lowered(like("4"), like("5", -1)).size(), 4U) << "none is quite like 5";
+  EXPECT_EQ(expect_lowered(like("4"), words("batman", -1)).size(), 5U);
+  EXPECT_EQ(ids(expect_lowered(like("4"), words("batman", 0))), ids(search({like("4")})));
+}
+
+TEST_F(MixedSearchTest, ARealMatchThatIsVaguelyUnwantedStaysAheadOfAVagueOne) {
+  ASSERT_TRUE(describe(*library_, 4, "battle kings lion"));  // to the stand-in, 0.58 of "batman"
+  ASSERT_TRUE(embed_texts(*library_, 0));
+  by_words_ = *WordSearch::open(*library_);  // with the text model
+  const QueryPart vague = words("bats one two three", -1);
+  const auto of_vague = *by_words_->search(vague.words, {});
+  EXPECT_EQ(std::count_if(of_vague.begin(), of_vague.end(), [](auto& h) { return h.id == 1; }), 1);
+  EXPECT_EQ(std::count_if(of_vague.begin(), of_vague.end(), [](auto& h) { return h.id == 4; }), 0);
+  const Ids alone = ids(search({words("batman")})), with = ids(search({words("batman"), vague}));
+  ASSERT_NE(std::find(alone.begin(), alone.end(), 4), alone.end());
+  EXPECT_LT(std::find(with.begin(), with.end(), 1), std::find(with.begin(), with.end(), 4));
 }
 
 TEST_F(MixedSearchTest, FiltersAndExcludedWordsOfAnyPartHoldForAll) {
