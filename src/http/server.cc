@@ -13,7 +13,9 @@
 #include <optional>
 #include <restinio/all.hpp>
 #include <thread>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/bounded_queue.h"
@@ -31,8 +33,29 @@ constexpr auto kHeartbeat = std::chrono::seconds(15);
 // A name of its own, so that our parser_settings are taken.
 struct Methods : restinio::default_http_methods_t {};
 
+// Which connections there are. RESTinio's thread tells, workers ask.
+class Connections {
+ public:
+  void state_changed(const restinio::connection_state::notice_t& notice) noexcept {
+    const std::lock_guard lock(mu_);
+    if (std::holds_alternative<restinio::connection_state::accepted_t>(notice.cause()))
+      open_.insert(notice.connection_id());
+    else
+      open_.erase(notice.connection_id());
+  }
+  bool has(restinio::connection_id_t id) const {
+    const std::lock_guard lock(mu_);
+    return open_.contains(id);
+  }
+
+ private:
+  mutable std::mutex mu_;
+  std::unordered_set<restinio::connection_id_t> open_;  // guarded by mu_
+};
+
 struct Traits : restinio::default_traits_t {
   using http_methods_mapper_t = Methods;
+  using connection_state_listener_t = Connections;
   static constexpr bool use_connection_count_limiter = true;
 };
 
@@ -135,7 +158,9 @@ struct Server::Impl {
 
   void serve() {
     while (auto request = waiting.pop()) {
-      HttpResponse response = Clock::now() < stop_by.load() ? answer(**request) : busy();
+      const bool has_gone = !connections->has((*request)->connection_id());
+      HttpResponse response;  // to nobody, if the client has gone
+      if (!has_gone) response = Clock::now() < stop_by.load() ? answer(**request) : busy();
       waiting_bytes -= (*request)->body().size();
       send(**request, std::move(response));
     }
@@ -246,6 +271,7 @@ struct Server::Impl {
 
   const HttpHandler handler;
   BoundedQueue<restinio::request_handle_t> waiting;
+  const std::shared_ptr<Connections> connections = std::make_shared<Connections>();
   const size_t max_waiting_bytes, max_body;
   std::atomic<size_t> waiting_bytes = 0;
   const std::chrono::seconds timeout, stop_timeout;
@@ -284,6 +310,9 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Http
             })
             .request_handler(
                 [&](const restinio::request_handle_t& request) { return server.accept(request); })
+            .connection_state_listener(server.connections)
+            // RESTinio reads on beside the first, and so learns when the client has gone.
+            .max_pipelined_requests(2)
             .max_parallel_connections(within_file_limit(options.max_connections))
             .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
                                           .max_url_size(16'384)

@@ -3,7 +3,8 @@
 // Threads: one of RESTinio's reads requests and writes answers, and does nothing else; the handler
 // runs on workers. Requests wait for a worker in a bounded queue; when it is full, an answer of 503
 // with Retry-After goes out at once; the same when the bodies that wait or are worked on take too
-// much memory. A body over the limit is read, dropped and answered 413.
+// much memory. A body over the limit is read, dropped and answered 413. What waits when its client
+// hangs up is dropped.
 #ifndef MIMEME_HTTP_SERVER_H_
 #define MIMEME_HTTP_SERVER_H_
 

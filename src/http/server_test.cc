@@ -8,6 +8,7 @@
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -232,6 +233,49 @@ TEST(ServerTest, StopAnswersWhatIsInFlight) {
   stopping.join();
   EXPECT_TRUE(client.hung_up());
   server->stop();  // once more does nothing
+}
+
+TEST(ServerTest, WhatAClientThatHasGoneAskedForIsNotDone) {
+  std::latch begun(1), go_on(1);
+  std::mutex mu;
+  std::vector<std::string> handled;
+  const auto server = start({.workers = 1}, [&](const HttpRequest& request) {
+    if (request.target == "/first") {
+      begun.count_down();
+      go_on.wait();
+    }
+    const std::lock_guard lock(mu);
+    handled.push_back(request.target);
+    return echo(request);
+  });
+  Client first(server->port());
+  first.get("/first");
+  begun.wait();
+  {
+    Client second(server->port());
+    second.get("/gone");
+  }
+  Client third(server->port());
+  third.get("/last");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // until the server has seen it
+  go_on.count_down();
+  EXPECT_TRUE(first.receive().starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(third.receive().starts_with("HTTP/1.1 200"));
+  const std::lock_guard lock(mu);
+  EXPECT_EQ(handled, (std::vector<std::string>{"/first", "/last"}));
+}
+
+TEST(ServerTest, RequestsOfOneConnectionAreAnsweredInTheirOrder) {
+  const auto server = start({.workers = 2}, [](const HttpRequest& request) {
+    if (request.target == "/0") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return echo(request);
+  });
+  Client client(server->port());
+  std::string all;
+  for (int i = 0; i < 6; ++i) all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  client.send(all);
+  for (int i = 0; i < 6; ++i)
+    EXPECT_NE(client.receive().find("GET /" + std::to_string(i) + ' '), std::string::npos) << i;
 }
 
 TEST(ServerTest, StopDoesNotWorkOffALongQueue) {
