@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <future>
-#include <map>
 
 namespace mimeme {
 namespace {
@@ -86,19 +85,37 @@ TEST(JobsTest, WhatEndedBeforeTheStopReachedItIsDone) {
   wait_for(jobs, 1, State::kDone);
 }
 
-TEST(JobsTest, NothingIsToldOfAJobAfterItsEnd) {
-  std::map<int64_t, State> last;
+TEST(JobsTest, WhatIsToldLateIsToldAsItIsByThen) {
+  std::promise<void> entered, go;
+  std::vector<State> told;  // of the job, once the listener goes on
+  bool is_late = false;
   Jobs jobs([&](const Job& job) {
-    const auto [at, is_new] = last.emplace(job.number, job.state);
-    EXPECT_FALSE(!is_new && at->second == State::kDone && job.state == State::kRunning);
-    at->second = job.state;
+    if (job.kind == "gate") {
+      entered.set_value();
+      go.get_future().wait();
+      is_late = true;
+    } else if (is_late) {
+      told.push_back(job.state);
+    }
   });
-  for (int i = 0; i < 2000; ++i) {
-    const int64_t number = jobs.show("add");
-    std::jthread other([&] { jobs.update(number, {.stage = "embedding"}); });
-    jobs.end(number);
+  const int64_t number = jobs.show("add");
+  const auto wait_until = [&](auto is_so) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline)
+      for (const Job& job : jobs.list())
+        if (job.number == number && is_so(job)) return;
+    FAIL();
+  };
+  {
+    std::jthread gate([&] { jobs.show("gate"); });
+    entered.get_future().wait();
+    std::jthread update([&] { jobs.update(number, {.stage = "embedding"}); });
+    wait_until([](const Job& job) { return job.progress.stage == "embedding"; });
+    std::jthread end([&] { jobs.end(number); });
+    wait_until([](const Job& job) { return job.state == State::kDone; });
+    go.set_value();
   }
-  for (const auto& [number, state] : last) EXPECT_EQ(state, State::kDone) << number;
+  EXPECT_EQ(told, (std::vector<State>{State::kDone, State::kDone}));
 }
 
 TEST(JobsTest, AFailureAndAnExceptionAreToldAndTheNextGoesOn) {
