@@ -83,11 +83,11 @@ test('an upload that is no picture is told so', async () => {
   await as_it_was();
 });
 
-test('an upload over the limit is refused or hung up on', async () => {
+test('an upload over the limit is refused', async () => {
   // As a request larger than any that is allowed, and as a file a little larger than one may be.
   for (const size of [40 * MAX_BYTES, MAX_BYTES + 1]) {
     const { status, json: answer } = await sent(request(Buffer.concat([jpeg, Buffer.alloc(size - jpeg.length)])));
-    assert.ok([null, 413].includes(answer?.files?.[0].problem.status ?? status), `status ${status}`);
+    assert.equal(answer?.files?.[0].problem.status ?? status, 413);
   }
   // One that is only announced.
   const { socket, closed, answer } = await connection();
