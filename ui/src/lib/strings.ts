@@ -133,6 +133,7 @@ export const t = {
   progressOf: (name: string) => `Progress of ${name}`,
   states: {
     waiting: 'Waiting',
+    comparing: 'Being compared',
     sending: 'Sending',
     looking: 'Being looked at',
     added: 'Added',
@@ -141,6 +142,7 @@ export const t = {
   },
   emptyFile: 'The file is empty',
   notAPicture: 'Not a picture',
+  leftOut: (n: number) => `${files(n)} ${n === 1 ? 'is no picture' : 'are no pictures'}`,
   categoryIs: (category: string) => `Category: ${category}`,
 
   // Families
