@@ -108,7 +108,8 @@ export const t = {
   searchPart: 'Search a part',
   searchThisPart: 'Search this part',
   cancel: 'Cancel',
-  partHelp: 'Draw a box on the picture. Arrow keys move it, Shift and arrow keys resize it, Enter searches.',
+  partHelp: 'Draw a box on the picture.',
+  partKeys: 'Arrow keys move it, Shift and arrow keys resize it, Enter searches.',
   partLabel: 'Part to search',
   copyImage: 'Copy image',
   copyLink: 'Copy link',
@@ -124,6 +125,7 @@ export const t = {
   // Upload
   uploadTitle: 'Add pictures',
   uploadText: 'Drop pictures or folders anywhere on this page, paste them, or choose:',
+  uploadTextTouch: 'They are copied into the library.',
   chooseFiles: 'Choose files',
   chooseFolder: 'Choose a folder',
   uploads: 'Uploads',
