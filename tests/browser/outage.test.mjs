@@ -1,5 +1,6 @@
 // The server goes away while the page is open, and comes back: the page recovers by itself.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { copy_into, mimeme, pick_stamps, program } from '../cli/mimeme.mjs';
 import { started } from '../http/server.mjs';
@@ -68,11 +69,21 @@ check('what was typed is kept, and saving works when the server is back', LOST, 
   await until(async () => (await cards(page).count()) > 0, 'it is found');
 });
 
-check('an upload that was cut off can be tried again', LOST, async page => {
+check('an upload that begins meanwhile goes on by itself; one that was cut off can be tried again', LOST, async page => {
   await page.goto('/upload');
+  await page.getByRole('heading', { name: 'Add pictures' }).waitFor();
   await crash();
   await page.getByLabel('Choose files').setInputFiles(stamps[13]);
-  const upload = list(page, 'Uploads').getByRole('listitem');
+  const upload = list(page, 'Uploads').getByRole('listitem').first();
+  await upload.getByText('Being compared').waitFor();
+  await said(page).waitFor();
+  await come_back();
+  await upload.getByText('Added').waitFor();
+  await button(page, 'Clear finished').click();
+  await page.route('**/api/v1/images', async route => (await crash(), route.continue()), { times: 1 });
+  await page.getByLabel('Choose files').setInputFiles({
+    name: 'other.png', mimeType: 'image/png', buffer: Buffer.concat([fs.readFileSync(stamps[13]), Buffer.from('other')]),
+  });
   await upload.getByText('Failed: The server cannot be reached').waitFor();
   await come_back();
   await button(page, 'Try again').click();
