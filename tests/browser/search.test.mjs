@@ -160,6 +160,8 @@ check('a query that makes no sense is answered with its reason', { expects: [/st
   await page.getByText(/width/).last().waitFor();
   await page.goto('/search?like=999999');
   await page.getByRole('heading', { name: 'The search failed' }).waitFor();
+  await page.goto(`/search?like=${'0'.repeat(32)}`);
+  await page.getByText('Choose it again.').waitFor();
 });
 
 check('the address of the system that mimeme follows searches', async page => {

@@ -73,6 +73,7 @@ export const t = {
   noMatchAtAll: 'Nothing in the library comes near it.',
   showNearest: 'Show the nearest',
   searchFailed: 'The search failed',
+  forgotten: 'Pictures that are searched with are kept only for a while. Choose it again.',
   emptyQuery: 'Search by words, by pictures, or by both together.',
   fields: { says: 'Says', description: 'Description', category: 'Category', name: 'Name' },
   legs: { meaning: 'Meaning', picture: 'Picture', like: 'Looks alike' },
