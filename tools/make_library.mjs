@@ -93,7 +93,8 @@ async function make(i) {
   }
   const told = {
     sha256, bytes, format: 'jpeg', width, height, frames: 1, added_at_us: 1700000000000000 + i * 1000000, paths: [file],
-    embedded: true, ...(args.wordless ? {} : { description }),
+    embedded: true, preview: Buffer.from(sha256, 'hex').toString('base64'),  // of the right size, if not colours
+    ...(args.wordless ? {} : { description }),
   };
   return { row: Buffer.from(row.buffer), told: JSON.stringify(told) + '\n' };
 }

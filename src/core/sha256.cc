@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -45,6 +46,16 @@ std::string to_hex(const Sha256& digest) {
     hex += kDigits[byte & 15];
   }
   return hex;
+}
+
+std::optional<Sha256> from_hex(std::string_view hex) {
+  Sha256 digest;
+  if (hex.size() != 2 * digest.size()) return std::nullopt;
+  for (size_t i = 0; i < digest.size(); ++i) {
+    const char* at = hex.data() + 2 * i;
+    if (std::from_chars(at, at + 2, digest[i], 16).ptr != at + 2) return std::nullopt;
+  }
+  return digest;
 }
 
 }  // namespace mimeme

@@ -16,6 +16,14 @@ TEST(Sha256, AgreesWithTheStandardsExamples) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Sha256, IsReadBack) {
+  const Sha256 digest = sha256("abc", 3);
+  EXPECT_EQ(from_hex(to_hex(digest)), digest);
+  for (const std::string& bad : {to_hex(digest).substr(1), to_hex(digest) + "0", std::string(),
+                                 std::string(63, '0') + "g", std::string(63, '0') + "-"})
+    EXPECT_EQ(from_hex(bad), std::nullopt) << bad;
+}
+
 TEST(Sha256, OfAFileIsThatOfItsBytes) {
   const auto path =
       std::filesystem::temp_directory_path() / ("sha256_test." + std::to_string(getpid()));

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mimeme {
@@ -16,6 +18,7 @@ using ImageId = int64_t;
 // with two paths.
 using Sha256 = std::array<uint8_t, 32>;
 std::string to_hex(const Sha256& digest);
+std::optional<Sha256> from_hex(std::string_view hex);  // nullopt: not 64 hexadecimal digits
 
 // What was learnt of a picture by decoding it.
 struct ImageInfo {
@@ -23,6 +26,7 @@ struct ImageInfo {
   int width = 0;       // pixels, as displayed (EXIF orientation applied)
   int height = 0;
   int frames = 1;
+  std::string preview;  // 4 × 4 pixels in base64 (docs/format.md); empty if it was never made
 };
 
 // IEEE 754 binary16 bits, the form in which raw embeddings are kept (relative error 2^-11).

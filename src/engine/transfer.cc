@@ -1,7 +1,6 @@
 #include "engine/transfer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -53,22 +52,10 @@ Json to_json(const ImageRecord& image, bool embedded, const ImageText& text) {
                       {"added_at_us", image.added_at_us},
                       {"paths", std::move(paths)},
                       {"embedded", embedded}};
+  if (!image.info.preview.empty()) object.emplace_back("preview", image.info.preview);
   if (text.described_by == DescribedBy::kUser) object.emplace_back("description", text.description);
   if (!text.category.empty()) object.emplace_back("category", text.category);
   return object;
-}
-
-Result<Sha256> parse_hex(const std::string& hex) {
-  Sha256 digest;
-  if (hex.size() == 2 * digest.size()) {
-    size_t good = 0;
-    for (size_t i = 0; i < digest.size(); ++i) {
-      const char* at = hex.data() + 2 * i;
-      good += std::from_chars(at, at + 2, digest[i], 16).ptr == at + 2;
-    }
-    if (good == digest.size()) return digest;
-  }
-  return Error{ErrorCode::kCorrupt, "`sha256` must have 64 hexadecimal digits"};
 }
 
 Result<int> get_int(const Json& json, const char* key) {
@@ -94,12 +81,15 @@ struct Line {
 
 Result<Line> from_json(const Json& json) {
   IngestResult file;  // mtime_ns 0, as no file has: the next `add` reads it and compares its bytes
-  file.sha256 = TRY(parse_hex(TRY(json.get_string("sha256"))));
+  const auto sha256 = from_hex(TRY(json.get_string("sha256")));
+  if (!sha256) return Error{ErrorCode::kCorrupt, "`sha256` must have 64 hexadecimal digits"};
+  file.sha256 = *sha256;
   file.size = TRY(json.get_integer("bytes"));
   file.info.format = TRY(json.get_string("format"));
   file.info.width = TRY(get_int(json, "width"));
   file.info.height = TRY(get_int(json, "height"));
   file.info.frames = TRY(get_int(json, "frames"));
+  if (!json["preview"].is_null()) file.info.preview = TRY(json.get_string("preview"));
   file.added_at_us = TRY(json.get_integer("added_at_us"));
   const bool* embedded = json["embedded"].boolean();
   if (!embedded) return Error{ErrorCode::kCorrupt, "`embedded` must be true or false"};

@@ -37,14 +37,16 @@ Json::Array paths_to_json(const std::vector<std::string>& paths) {
 }
 
 Json::Object to_json(const ImageRecord& image) {
-  return {{"id", image.id},
-          {"paths", paths_to_json(image.paths)},
-          {"format", image.info.format},
-          {"width", image.info.width},
-          {"height", image.info.height},
-          {"bytes", image.bytes},
-          {"sha256", to_hex(image.sha256)},
-          {"added_at", time_text(image.added_at_us)}};
+  Json::Object object{{"id", image.id},
+                      {"paths", paths_to_json(image.paths)},
+                      {"format", image.info.format},
+                      {"width", image.info.width},
+                      {"height", image.info.height},
+                      {"bytes", image.bytes},
+                      {"sha256", to_hex(image.sha256)},
+                      {"added_at", time_text(image.added_at_us)}};
+  if (!image.info.preview.empty()) object.emplace_back("preview", image.info.preview);
+  return object;
 }
 
 Json::Array to_json(const Quad& corners) {

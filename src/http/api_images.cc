@@ -29,6 +29,18 @@ Answer Api::Impl::list_images(const Call& call) const {
   const auto cursor =
       TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
   const auto by = order == "oldest" ? Catalog::Order::kOldest : Catalog::Order::kNewest;
+  const std::string digest = call.target.get("sha256");
+  if (!digest.empty()) {
+    const auto sha256 = from_hex(digest);
+    if (!sha256)
+      return Error{ErrorCode::kInvalidArgument, "`sha256` must have 64 hexadecimal digits"};
+    std::vector<ImageId> known;
+    if (const auto model = TRY(library.catalog().active_model()))
+      if (const auto id = TRY(library.catalog().find_embedded(*sha256, model->id)))
+        known.push_back(*id);
+    return answer(
+        {{"images", to_json(TRY(library.catalog().images_by_id(known)))}, {"next", Json()}});
+  }
   // One more than is shown tells whether there is a next page.
   auto page =
       TRY(name.empty() ? library.catalog().images(cursor, limit + 1, by)

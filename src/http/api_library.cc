@@ -44,7 +44,8 @@ Answer Api::Impl::list_suggestions(const Call& call) const {
   const auto limit = static_cast<size_t>(TRY(call.limit()));
   const auto cursor =
       TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
-  const std::vector<ImageId> all = TRY(library.catalog().images_with_suggestion());  // by id
+  const std::vector<ImageId> all =
+      TRY(library.catalog().images_with_suggestion(call.target.get("category")));  // by id
   const auto first = std::upper_bound(all.begin(), all.end(), cursor);
   const std::vector<ImageId> page(
       first, first + std::min<ptrdiff_t>(static_cast<ptrdiff_t>(limit), all.end() - first));

@@ -71,6 +71,13 @@ TEST_F(ApiTest, ImagesArePaged) {
   EXPECT_EQ(get("/api/v1/images?name=2.tiff")["images"].array()->size(), 1U);
 }
 
+TEST_F(ApiTest, AnImageIsFoundByItsHash) {
+  const std::string hash = *get("/api/v1/images/2")["sha256"].string();
+  EXPECT_EQ(ids(get("/api/v1/images?sha256=" + hash)["images"]), (Ids{2}));
+  EXPECT_EQ(ids(get("/api/v1/images?sha256=" + std::string(64, '0'))["images"]), Ids{});
+  EXPECT_EQ(call("GET", "/api/v1/images?sha256=" + hash.substr(1)).status, 400);
+}
+
 TEST_F(ApiTest, AnImageTellsWhatIsKnownOfIt) {
   const Json image = get("/api/v1/images/1");
   EXPECT_EQ(*image["format"].string(), "tiff");

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "base/base64.h"
+
 namespace mimeme {
 namespace {
 
@@ -200,6 +202,30 @@ bool cut_out(Image& image, const Region& part) {
               size(part.height, top, down));
 }
 
+// The picture as 4 × 4 pixels, each the mean of its part, as a 16-bit BMP has them: row-major, five
+// bits each of red, green and blue, little-endian.
+std::string preview_of(const Decoded& picture) {
+  constexpr int kSide = 4;
+  const auto from = [](int side, int part) { return side * part / kSide; };
+  const auto to = [&](int side, int part) {
+    return std::max(from(side, part + 1), from(side, part) + 1);
+  };
+  std::vector<uint8_t> pixels;
+  for (int part = 0; part < kSide * kSide; ++part) {
+    const int row = part / kSide, column = part % kSide;
+    uint64_t sums[3] = {}, count = 0;
+    for (int y = from(picture.height, row); y < to(picture.height, row); ++y)
+      for (int x = from(picture.width, column); x < to(picture.width, column); ++x, ++count)
+        for (int i = 0; i < 3; ++i)
+          sums[i] += picture.rgb[static_cast<size_t>((int64_t{y} * picture.width + x) * 3 + i)];
+    uint64_t pixel = 0;
+    for (const uint64_t sum : sums) pixel = pixel << 5 | sum / count >> 3;
+    pixels.push_back(static_cast<uint8_t>(pixel));
+    pixels.push_back(static_cast<uint8_t>(pixel >> 8));
+  }
+  return base64(pixels);
+}
+
 }  // namespace
 
 Result<> init_media() {
@@ -299,6 +325,7 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
   if (!pixels) return damaged(bytes, *format);
   const auto* first = static_cast<const uint8_t*>(pixels.get());
   decoded.rgb.assign(first, first + size);
+  decoded.info.preview = preview_of(decoded);
   return decoded;
 }
 

@@ -138,6 +138,15 @@ TEST_F(Decode, ReadsEveryFormatWithItsColours) {
   }
 }
 
+// Two columns of red, two of blue: 0x7C00 and 0x001F.
+TEST_F(Decode, MakesAPreviewOfEveryShape) {
+  const Bytes bytes = save(bars(128, 96, {kRed, kBlue}), ".png");
+  EXPECT_EQ(decode(bytes, {.width = 128, .height = 96}, {})->info.preview,
+            "AHwAfB8AHwAAfAB8HwAfAAB8AHwfAB8AAHwAfB8AHwA=");
+  for (const int side : {1, 3, 299})
+    EXPECT_EQ(decode(bytes, {.width = side, .height = 1}, {})->info.preview.size(), 44U) << side;
+}
+
 TEST_F(Decode, BringsEveryKindOfPixelToSrgb) {
   const Colour grey{90, 90, 90}, ochre{200, 150, 40}, half_red{192, 64, 64},
       ground{kGrey, kGrey, kGrey};

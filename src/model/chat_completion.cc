@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -10,21 +11,6 @@ namespace {
 
 constexpr size_t kMaxDescription = 4096;  // bytes
 constexpr int kMaxTokens = 1024;          // ends a small model that repeats itself for ever
-
-// RFC 4648, section 4.
-std::string base64(std::span<const uint8_t> bytes) {
-  static constexpr char kSigns[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (; !bytes.empty(); bytes = bytes.subspan(std::min<size_t>(bytes.size(), 3))) {
-    const auto at = [&](size_t i) { return i < bytes.size() ? uint32_t{bytes[i]} : 0; };
-    const uint32_t three = at(0) << 16 | at(1) << 8 | at(2);
-    for (size_t i = 0; i < 4; ++i)
-      text += i <= bytes.size() ? kSigns[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return text;
-}
 
 // Leaves out <think>…</think>. Some chat templates put the first tag into the prompt, so it may be
 // missing; an answer that was cut off has no second.

@@ -333,8 +333,9 @@ class Catalog {
   // By name.
   Result<std::vector<Family>> families();
   Result<WordCounts> word_counts();
-  Result<std::vector<ImageId>> images_with_category();    // by id
-  Result<std::vector<ImageId>> images_with_suggestion();  // by id
+  Result<std::vector<ImageId>> images_with_category();  // by id
+  // By id; only those of `category` unless it is empty.
+  Result<std::vector<ImageId>> images_with_suggestion(const std::string& category = "");
 
   Result<std::vector<ImageText>> texts(std::span<const ImageId> ids);  // in their order; unknown
                                                                        // ones left out

@@ -32,10 +32,10 @@ TEST_F(CheckTest, FindsAndMendsDamage) {
       {"INSERT INTO files VALUES ('/1', 1, 1, 1, NULL)",
        "file entries for a path that has another one: 2", 2, 2},
       {"INSERT INTO images SELECT 1, sha256, sha256_head, 1, 'png', 1, 1, 1, " + now +
-           " FROM images WHERE id = 2",
+           ", '' FROM images WHERE id = 2",
        "images with the number of another one: 2", 2, 2},
       {"INSERT INTO images SELECT 9, sha256, sha256_head, 1, 'png', 1, 1, 1, " + now +
-           " FROM images WHERE id = 2",
+           ", '' FROM images WHERE id = 2",
        "images with the content of another one: 2", 2, 2},
       {"UPDATE images SET sha256_head = 5 WHERE id = 1", "images with a malformed checksum: 1", 2,
        2},

@@ -12,8 +12,8 @@ namespace {
 Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<const ImageId> ids) {
   std::unordered_map<ImageId, ImageRecord> found;
   auto rows = TRY(c.query(
-      "SELECT id, sha256, bytes, format, width, height, frames, epoch_us(added_at) FROM images "
-      "WHERE " +
+      "SELECT id, sha256, bytes, format, width, height, frames, epoch_us(added_at), preview "
+      "FROM images WHERE " +
           is_among("id", ids.size()),
       {ids}));
   while (rows.next()) {
@@ -22,7 +22,8 @@ Result<std::vector<ImageRecord>> read_records(sql::Connection& c, std::span<cons
     record.sha256 = to_sha256(rows.blob(1));
     record.bytes = rows.integer(2);
     record.info = {rows.text(3), static_cast<int>(rows.integer(4)),
-                   static_cast<int>(rows.integer(5)), static_cast<int>(rows.integer(6))};
+                   static_cast<int>(rows.integer(5)), static_cast<int>(rows.integer(6)),
+                   rows.text(8)};
     record.added_at_us = rows.integer(7);
     found.emplace(record.id, std::move(record));
   }

@@ -71,6 +71,7 @@ Result<> add_images(sql::Connection& c, Contents& contents) {
     out.integer(content->id).blob(*sha256).integer(head_of(*sha256)).integer(from.size);
     out.text(from.info.format).integer(from.info.width).integer(from.info.height);
     out.integer(from.info.frames).integer(from.added_at_us > 0 ? from.added_at_us : now);
+    out.text(from.info.preview);
     TRY(out.end_row());
   }
   return out.close();

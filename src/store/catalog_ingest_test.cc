@@ -12,13 +12,14 @@ namespace {
 
 TEST_F(CatalogTest, ANewPictureIsAllThere) {
   auto catalog = open();
-  commit(*catalog, {{.path = "/a.gif",
-                     .size = 123,
-                     .mtime_ns = 456,
-                     .error = {},
-                     .sha256 = sha_of("a"),
-                     .info = {.format = "gif", .width = 640, .height = 480, .frames = 12},
-                     .embedding = {9, 8, 7, 65535}}});
+  commit(*catalog,
+         {{.path = "/a.gif",
+           .size = 123,
+           .mtime_ns = 456,
+           .error = {},
+           .sha256 = sha_of("a"),
+           .info = {.format = "gif", .width = 640, .height = 480, .frames = 12, .preview = "p"},
+           .embedding = {9, 8, 7, 65535}}});
   const auto image = must(catalog->image(id_of(*catalog, "/a.gif")));
   EXPECT_EQ(image.sha256, sha_of("a"));
   EXPECT_EQ(image.bytes, 123);
@@ -26,6 +27,7 @@ TEST_F(CatalogTest, ANewPictureIsAllThere) {
   EXPECT_EQ(image.info.width, 640);
   EXPECT_EQ(image.info.height, 480);
   EXPECT_EQ(image.info.frames, 12);
+  EXPECT_EQ(image.info.preview, "p");
   EXPECT_GT(image.added_at_us, int64_t{1600000000} * 1000000);
   EXPECT_EQ(image.paths, (Strings{"/a.gif"}));
   EXPECT_EQ(must(catalog->embedding(image.id, model_)).value(), (Halves{9, 8, 7, 65535}));

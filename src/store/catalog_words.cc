@@ -346,9 +346,12 @@ Result<std::vector<ImageId>> Catalog::images_with_category() {
   });
 }
 
-Result<std::vector<ImageId>> Catalog::images_with_suggestion() {
-  return impl_->read([](sql::Connection& c) {
-    return read_ids(c, "SELECT image_id FROM suggestions WHERE NOT is_refused ORDER BY image_id");
+Result<std::vector<ImageId>> Catalog::images_with_suggestion(const std::string& category) {
+  return impl_->read([&](sql::Connection& c) {
+    return read_ids(c,
+                    "SELECT image_id FROM suggestions WHERE NOT is_refused "
+                    "AND (? = '' OR name = ?) ORDER BY image_id",
+                    {category, category});
   });
 }
 

@@ -307,11 +307,12 @@ TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
   run_sql({"DROP TABLE texts", "DROP TABLE text_removals", "DROP TABLE readings",
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
            "DROP TABLE suggestions", "DROP TABLE text_embeddings",
-           "DELETE FROM counters WHERE name = 'text'",
+           "DELETE FROM counters WHERE name = 'text'", "ALTER TABLE images DROP COLUMN preview",
            "DELETE FROM schema_migrations WHERE version >= 2"});
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kConflict);
   const auto catalog = open();
   EXPECT_EQ(changed(*catalog, 0), (Ids{1, 2, 3}));
+  EXPECT_EQ(must(catalog->image(1)).info.preview, "");
   must(catalog->describe(1, "x"));
   EXPECT_EQ(changed(*catalog, 3), (Ids{1}));
   EXPECT_EQ(must(catalog->check()), Strings{});

@@ -85,6 +85,10 @@ const std::vector<std::vector<std::string>>& migrations() {
           // say; empty for the user.
           "ALTER TABLE descriptions ADD COLUMN describer VARCHAR DEFAULT ''",
       },
+      {
+          // 4: what is shown of an image until it is there (ImageInfo::preview).
+          "ALTER TABLE images ADD COLUMN preview VARCHAR DEFAULT ''",
+      },
   };
   return all;
 }

@@ -2,28 +2,21 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import { after, before } from 'node:test';
-import { scratch } from '../cli/mimeme.mjs';
-import { serve } from '../http/server.mjs';
+import sharp from 'sharp';
 import {
-  DESKTOP, PHONE, becomes, browsing, button, cards, files, first, list, place, search, slider, until,
+  DESKTOP, PHONE, becomes, button, cards, files, first, list, place, search, slider, until,
 } from './browser.mjs';
-import { HOSTILE, make_library, number_of } from './library.mjs';
+import { HOSTILE, make_library, number_of, served } from './library.mjs';
 
-let server, at;
 const image = {};
-after(() => server?.end());  // before scratch() takes its library away
-const folder = scratch();
-before(async () => {
-  at = await make_library(folder);
-  server = await serve(at.library);
-  for (const name of ['friend0.png', 'friend1.png', HOSTILE]) image[name] = await number_of(server.address, name);
+const at = served(make_library, async () => {
+  for (const name of ['friend0.png', 'friend1.png', HOSTILE]) image[name] = await number_of(at.server.address, name);
   // So that Categories has something to show, and an image something to answer.
-  await fetch(`${server.address}/api/v1/images/${image['friend0.png']}`, {
+  await fetch(`${at.server.address}/api/v1/images/${image['friend0.png']}`, {
     method: 'PATCH', body: JSON.stringify({ category: 'Old Friend' }), headers: { 'Content-Type': 'application/json' },
   });
 });
-const check = browsing(() => server.address);
+const { check } = at;
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -241,6 +234,27 @@ check('pictures come into focus', async page => {
   assert.ok((await motions(page)).length > 0);
 });
 
+// The mean colour of a PNG, as 0 … 255 each of red, green, blue.
+const mean_of = async png => (await sharp(png).stats()).channels.slice(0, 3).map(({ mean }) => mean);
+
+check('until a picture is there, its colours are', async page => {
+  let let_go;
+  const held = new Promise(resolve => (let_go = resolve));
+  await page.route('**/thumbnail?*', async route => (await held, route.continue()));
+  await page.goto('/');
+  const card = page.getByRole('link', { name: 'friend0.png' });
+  const picture = card.locator('img');
+  await card.waitFor();
+  assert.equal(await picture.evaluate(image => image.naturalWidth), 0);
+  const before = await mean_of(await card.screenshot());
+  let_go();
+  await until(() => picture.evaluate(image => image.naturalWidth > 0 && getComputedStyle(image).opacity === '1'), 'it is there');
+  const after = await mean_of(await card.screenshot());
+  for (const i of [0, 1, 2]) assert.ok(Math.abs(before[i] - after[i]) < 25, `${before}, then ${after}`);
+  const plain = await mean_of(Buffer.from(await (await fetch(`${at.server.address}/api/v1/images/${image['friend0.png']}/thumbnail`)).arrayBuffer()));
+  for (const i of [0, 1, 2]) assert.ok(Math.abs(plain[i] - after[i]) < 12, `${plain}, shown as ${after}`);
+});
+
 check('nothing moves for whom the system says so, nor for whom the settings do', async page => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   assert.deepEqual(await motions(page), []);
@@ -281,6 +295,14 @@ check('on a phone: a part is drawn with a finger', PHONE, async (page, context) 
   const { x, y, width, height } = await page.getByRole('application', { name: 'Part to search' }).boundingBox();
   const client = await context.newCDPSession(page);
   const touch = (type, ...touchPoints) => client.send('Input.dispatchTouchEvent', { type, touchPoints });
+  // The system takes the finger away, for a gesture of its own: nothing was drawn.
+  const drawn = () => page.getByRole('application').locator('div').getAttribute('style');
+  const before = await drawn();
+  await touch('touchStart', { x: x + width * 0.1, y: y + height * 0.1 });
+  await touch('touchMove', { x: x + width * 0.9, y: y + height * 0.9 });
+  await until(async () => (await drawn()) !== before, 'it is drawn');
+  await touch('touchCancel');
+  await becomes(drawn, before);
   await touch('touchStart', { x: x + width * 0.2, y: y + height * 0.2 });
   await touch('touchMove', { x: x + width * 0.5, y: y + height * 0.4 });
   await touch('touchMove', { x: x + width * 0.7, y: y + height * 0.6 });

@@ -1,13 +1,30 @@
-// A small library for the tests beside this file, read by the real models: pictures, memes with words, families.
+// Libraries for the tests beside this file.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { after, before } from 'node:test';
 import sharp from 'sharp';
-import { copy_into, make_meme, mimeme, pick_stamps } from '../cli/mimeme.mjs';
+import { copy_into, make_meme, mimeme, pick_stamps, scratch } from '../cli/mimeme.mjs';
+import { serve } from '../http/server.mjs';
+import { browsing } from './browser.mjs';
 
 export const HOSTILE = '<img src=x onerror=alert(1)>.png';
 
-// `pictures` are in the library, `others` are not.
+// A library that is served while the file's tests run, and `check`, which is a test() in a browser that looks at it. `make`
+// gives where the library is, and whatever else the tests want to know of it; `begin` asks the server for what they need.
+export function served(make = make_library, begin = () => undefined) {
+  const at = { check: browsing(() => at.server.address) };
+  after(() => at.server?.end());  // before scratch() takes its library away
+  const folder = scratch();
+  before(async () => {
+    Object.assign(at, { folder }, await make(folder));
+    at.server = await serve(at.library);
+    await begin();  // one hook: of a file's own hooks, the second does not wait for the first
+  });
+  return at;
+}
+
+// A small one, read by the real models: pictures, memes with words, families. `pictures` are in it, `others` are not.
 export async function make_library(folder) {
   const library = path.join(folder, 'library');
   const pictures = path.join(folder, 'pictures'), others = path.join(folder, 'others');

@@ -1,26 +1,25 @@
 // The server goes away while the page is open, and comes back: the page recovers by itself.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
-import { after, before } from 'node:test';
-import { copy_into, mimeme, pick_stamps, program, scratch } from '../cli/mimeme.mjs';
-import { serve, started } from '../http/server.mjs';
-import { becomes, browsing, button, cards, files, first, list, place, search, until } from './browser.mjs';
+import { copy_into, mimeme, pick_stamps, program } from '../cli/mimeme.mjs';
+import { started } from '../http/server.mjs';
+import { becomes, button, cards, files, first, list, place, search, until } from './browser.mjs';
+import { served } from './library.mjs';
 
-let server;
-after(() => server?.end());  // before scratch() takes its library away
-const folder = scratch(), library = path.join(folder, 'library'), pictures = path.join(folder, 'pictures');
 const stamps = pick_stamps(14);
-before(async () => {
+const at = served(folder => {
+  const library = path.join(folder, 'library'), pictures = path.join(folder, 'pictures');
   copy_into(pictures, stamps.slice(0, 12));
   assert.equal(mimeme(library, 'add', pictures).code, 0);
-  server = await serve(library);
+  return { library, pictures };
 });
-const check = browsing(() => server.address);
+const { check } = at;
 
 const LOST = { expects: [/ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK|Failed to fetch|when fetching the script|status of 503/] };
-const crash = () => server.end('SIGKILL');
+const crash = () => at.server.end('SIGKILL');
 const come_back = async () => {
-  server = await started(library, program, ['serve', '--port', String(server.port), '--json']);
+  at.server = await started(at.library, program, ['serve', '--port', String(at.server.port), '--json']);
 };
 const said = page => page.getByText('Server not reachable, trying again…');
 
@@ -47,8 +46,8 @@ check('pictures that were asked for meanwhile are shown, and new images are told
   await said(page).waitFor({ state: 'detached' });
   await until(() => page.locator('main img').evaluateAll(all => all.length > 5 && all.every(i => i.naturalWidth)), 'pictures');
   // The stream of events is followed again.
-  copy_into(`${pictures}/more`, stamps.slice(12, 13));
-  assert.equal(mimeme(library, 'add', '--no-words').code, 0);
+  copy_into(`${at.pictures}/more`, stamps.slice(12, 13));
+  assert.equal(mimeme(at.library, 'add', '--no-words').code, 0);
   await until(async () => (await files(page)).includes(`0000-${path.basename(stamps[12])}`), 'the new image');
 });
 
@@ -70,11 +69,21 @@ check('what was typed is kept, and saving works when the server is back', LOST, 
   await until(async () => (await cards(page).count()) > 0, 'it is found');
 });
 
-check('an upload that was cut off can be tried again', LOST, async page => {
+check('an upload that begins meanwhile goes on by itself; one that was cut off can be tried again', LOST, async page => {
   await page.goto('/upload');
+  await page.getByRole('heading', { name: 'Add pictures' }).waitFor();
   await crash();
   await page.getByLabel('Choose files').setInputFiles(stamps[13]);
-  const upload = list(page, 'Uploads').getByRole('listitem');
+  const upload = list(page, 'Uploads').getByRole('listitem').first();
+  await upload.getByText('Being compared').waitFor();
+  await said(page).waitFor();
+  await come_back();
+  await upload.getByText('Added').waitFor();
+  await button(page, 'Clear finished').click();
+  await page.route('**/api/v1/images', async route => (await crash(), route.continue()), { times: 1 });
+  await page.getByLabel('Choose files').setInputFiles({
+    name: 'other.png', mimeType: 'image/png', buffer: Buffer.concat([fs.readFileSync(stamps[13]), Buffer.from('other')]),
+  });
   await upload.getByText('Failed: The server cannot be reached').waitFor();
   await come_back();
   await button(page, 'Try again').click();

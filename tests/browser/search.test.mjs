@@ -1,21 +1,11 @@
 // Searching in a real browser: by words, by pictures, by both, and what the address tells of it.
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { scratch } from '../cli/mimeme.mjs';
-import { serve } from '../http/server.mjs';
 import {
-  becomes, browsing, button, cards, chips, files, first, hand_over, place, search, slider, until,
+  becomes, button, cards, chips, files, first, hand_over, place, search, slider, until,
 } from './browser.mjs';
-import { HOSTILE, make_library, number_of } from './library.mjs';
+import { HOSTILE, number_of, served } from './library.mjs';
 
-let server, at;
-after(() => server?.end());  // before scratch() takes its library away
-const folder = scratch();
-before(async () => {
-  at = await make_library(folder);
-  server = await serve(at.library);
-});
-const check = browsing(() => server.address);
+const at = served(), { check } = at;
 
 check('words in a picture find it, and it shows why it matched', async page => {
   await page.goto('/');
@@ -132,7 +122,7 @@ check('a chosen file finds its original; one that the library has is known by it
   await becomes(() => first(page), 'alone.png');
   await page.goto('/');
   await page.getByLabel('Search with a picture').setInputFiles(at.picture('friend1.png'));
-  const id = await number_of(server.address, 'friend1.png');
+  const id = await number_of(at.server.address, 'friend1.png');
   await until(() => place(page) === `/search?like=${id}`, 'its number');
   await until(async () => /^friend[02]/.test(await first(page)), 'another of the family, not itself');
 });
@@ -170,6 +160,8 @@ check('a query that makes no sense is answered with its reason', { expects: [/st
   await page.getByText(/width/).last().waitFor();
   await page.goto('/search?like=999999');
   await page.getByRole('heading', { name: 'The search failed' }).waitFor();
+  await page.goto(`/search?like=${'0'.repeat(32)}`);
+  await page.getByText('Choose it again.').waitFor();
 });
 
 check('the address of the system that mimeme follows searches', async page => {

@@ -1,22 +1,18 @@
 // How much a browser loads before it shows the library: counted on the wire, as it is compressed there.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, before } from 'node:test';
-import { copy_into, mimeme, pick_stamps, scratch } from '../cli/mimeme.mjs';
-import { serve } from '../http/server.mjs';
-import { browsing, cards, until } from './browser.mjs';
+import { copy_into, mimeme, pick_stamps } from '../cli/mimeme.mjs';
+import { cards, until } from './browser.mjs';
+import { served } from './library.mjs';
 
 const MOST = 120 * 1024;
 
-let server;
-after(() => server?.end());  // before scratch() takes its library away
-const folder = scratch(), library = path.join(folder, 'library');
-before(async () => {
+const { check } = served(folder => {
+  const library = path.join(folder, 'library');
   copy_into(path.join(folder, 'pictures'), pick_stamps(6));
   assert.equal(mimeme(library, 'add', path.join(folder, 'pictures'), '--no-words').code, 0);
-  server = await serve(library);
+  return { library };
 });
-const check = browsing(() => server.address);
 
 check('the first load is less than 120 KB of JavaScript and CSS', async (page, context) => {
   const client = await context.newCDPSession(page);

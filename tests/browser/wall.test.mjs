@@ -3,25 +3,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { after, before } from 'node:test';
-import { copy_into, mimeme, pick_stamps, program, scratch } from '../cli/mimeme.mjs';
-import { serve } from '../http/server.mjs';
-import { becomes, browsing, button, cards, place, until } from './browser.mjs';
+import { copy_into, mimeme, pick_stamps, program } from '../cli/mimeme.mjs';
+import { becomes, button, cards, place, until } from './browser.mjs';
+import { served } from './library.mjs';
 
 const IMAGES = 10_000;
 const MOST_NODES = 1500, MOST_HEAP = 60e6;
 
-let server;
-after(() => server?.end());  // before scratch() takes its library away
-const folder = scratch(), seed = path.join(folder, 'seed'), library = path.join(folder, 'library');
-before(async () => {
+const { check } = served(folder => {
+  const seed = path.join(folder, 'seed'), library = path.join(folder, 'library');
   copy_into(path.join(folder, 'few'), pick_stamps(10));
   assert.equal(mimeme(seed, 'add', path.join(folder, 'few'), '--no-words').code, 0);
   execFileSync(process.execPath, ['tools/make_library.mjs', '--mimeme', program, '--seed', seed, '--wordless',
     '--images', String(IMAGES), '--out', library, '--pictures', path.join(folder, 'pictures')]);
-  server = await serve(library);
+  return { library };
 });
-const check = browsing(() => server.address);
 
 const last = page => page.locator(`[aria-label="Images"] > li[aria-posinset="${IMAGES}"]`);
 const all_loaded = page => page.getByText('10,000 images', { exact: true });

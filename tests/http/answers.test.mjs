@@ -160,6 +160,10 @@ test('listImages: a name is the whole name of a file, in whatever folder', async
   assert.deepEqual(images.flatMap(({ paths }) => paths).sort(), [file('deeper/twin.png'), file('twin.png')]);
   for (const other of ['win.png', 'twin', 'twin.pn_', 'twin.%25', 'deeper/twin.png', 'TWIN.png'])
     assert.deepEqual(await get(`/api/v1/images?name=${other}`), { images: [], next: null }, other);
+  const [twin] = images;
+  assert.deepEqual(await get(`/api/v1/images?sha256=${twin.sha256.toUpperCase()}`), { images: [twin], next: null });
+  assert.deepEqual(await get(`/api/v1/images?sha256=${'0'.repeat(64)}`), { images: [], next: null });
+  await each_refused(400, 'GET', ['x', twin.sha256.slice(1)].map(hash => `/api/v1/images?sha256=${hash}`));
   const first = await get('/api/v1/images?name=twin.png&limit=1&order=oldest');
   const second = await get(`/api/v1/images?name=twin.png&limit=1&order=oldest&cursor=${first.next}`);
   assert.equal(new Set(ids([...first.images, ...second.images])).size, 2);
@@ -457,6 +461,8 @@ test('listSuggestions: what looks like an image whose category is named, a page 
   assert.deepEqual(names.sort(), ['friend1.png', 'friend2.png']);
   assert.ok(suggestions.every(({ category }) => category === 'old friends'));
   assert.deepEqual(await all_suggestions(1), suggestions);
+  assert.deepEqual((await get('/api/v1/suggestions?limit=1000&category=old+friends')).suggestions, suggestions);
+  assert.deepEqual(await get('/api/v1/suggestions?category=Old+friends'), { suggestions: [], next: null });
   const one = await get(`/api/v1/images/${suggestions[0].image.id}`);
   assert.deepEqual([one.category, one.suggested_category], ['', 'old friends']);
   await each_refused(400, 'GET', [...BAD_LIMITS, 'cursor=x', 'cursor=-1'].map(query => `/api/v1/suggestions?${query}`));

@@ -130,5 +130,12 @@ export function thumbnails({ id, width, height }: Pick<Image, 'id' | 'width' | '
     .join(', ');
 }
 
+/** The head of a BMP of 4 × 4 pixels, 16 bits each, from the left above: its pixels are what the server calls a preview. */
+const BMP_HEAD = 'Qk1WAAAAAAAAADYAAAAoAAAABAAAAPz///8BABAAAAAAACAAAAAAAAAAAAAAAAAAAAAAAAAA';
+
+/** An image's colours, for a background until it is there. The browser stretches them, which blurs them. */
+export const preview = (image: Pick<Image, 'preview'>) =>
+  image.preview && `url("data:image/bmp;base64,${BMP_HEAD}${image.preview}")`;
+
 /** The name that people know an image by: its file's, without the folder. */
 export const nameOf = (image: Pick<Image, 'id' | 'paths'>) => image.paths[0]?.split(/[/\\]/).pop() || `#${image.id}`;

@@ -10,6 +10,16 @@ export const shown = ({ format }: Image) => ['jpeg', 'png', 'webp', 'gif', 'avif
 /** Some systems give no type for HEIC and the like: those are for the server to judge. */
 export const mayBePicture = (file: File) => file.size > 0 && (!file.type || file.type.startsWith('image/'));
 
+/** Folders hold all sorts of files; some systems give pictures in newer formats no type. */
+const isPicture = ({ type, name }: File) => type.startsWith('image/') || (!type && /\.(hei[cf]|avif|webp|tiff?)$/i.test(name));
+
+/** The pictures of a folder. Says how many files are none. */
+export function picturesOf(files: File[]): File[] {
+  const pictures = files.filter(isPicture);
+  if (pictures.length < files.length) toasts.show({ text: t.leftOut(files.length - pictures.length) });
+  return pictures;
+}
+
 /** The terms of the search that is shown, if one is. */
 export const currentTerms = (): Term[] => (router.path === '/search' ? parseTerms(router.search) : []);
 
@@ -45,7 +55,7 @@ export async function filesOf(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry());
   const plain = [...transfer.files];
   if (!entries.some((entry) => entry?.isDirectory)) return plain;
-  return (await Promise.all(entries.map((entry) => (entry ? walk(entry) : [])))).flat();
+  return picturesOf((await Promise.all(entries.map((entry) => (entry ? walk(entry) : [])))).flat());
 }
 
 async function walk(entry: FileSystemEntry): Promise<File[]> {

@@ -73,6 +73,7 @@ export const t = {
   noMatchAtAll: 'Nothing in the library comes near it.',
   showNearest: 'Show the nearest',
   searchFailed: 'The search failed',
+  forgotten: 'Pictures that are searched with are kept only for a while. Choose it again.',
   emptyQuery: 'Search by words, by pictures, or by both together.',
   fields: { says: 'Says', description: 'Description', category: 'Category', name: 'Name' },
   legs: { meaning: 'Meaning', picture: 'Picture', like: 'Looks alike' },
@@ -108,7 +109,8 @@ export const t = {
   searchPart: 'Search a part',
   searchThisPart: 'Search this part',
   cancel: 'Cancel',
-  partHelp: 'Draw a box on the picture. Arrow keys move it, Shift and arrow keys resize it, Enter searches.',
+  partHelp: 'Draw a box on the picture.',
+  partKeys: 'Arrow keys move it, Shift and arrow keys resize it, Enter searches.',
   partLabel: 'Part to search',
   copyImage: 'Copy image',
   copyLink: 'Copy link',
@@ -124,6 +126,7 @@ export const t = {
   // Upload
   uploadTitle: 'Add pictures',
   uploadText: 'Drop pictures or folders anywhere on this page, paste them, or choose:',
+  uploadTextTouch: 'They are copied into the library.',
   chooseFiles: 'Choose files',
   chooseFolder: 'Choose a folder',
   uploads: 'Uploads',
@@ -133,6 +136,7 @@ export const t = {
   progressOf: (name: string) => `Progress of ${name}`,
   states: {
     waiting: 'Waiting',
+    comparing: 'Being compared',
     sending: 'Sending',
     looking: 'Being looked at',
     added: 'Added',
@@ -141,6 +145,7 @@ export const t = {
   },
   emptyFile: 'The file is empty',
   notAPicture: 'Not a picture',
+  leftOut: (n: number) => `${files(n)} ${n === 1 ? 'is no picture' : 'are no pictures'}`,
   categoryIs: (category: string) => `Category: ${category}`,
 
   // Families

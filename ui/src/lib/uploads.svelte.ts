@@ -1,10 +1,10 @@
-import { Problem, reason, type ImageDetail, type Upload as Outcome } from './api';
+import { Problem, get, reason, type ImageDetail, type Upload as Outcome } from './api';
 import { mayBePicture } from './pictures';
 import { t } from './strings';
 
 export interface Upload {
   file: File;
-  state: 'waiting' | 'sending' | 'looking' | Outcome['outcome'];
+  state: 'waiting' | 'comparing' | 'sending' | 'looking' | Outcome['outcome'];
   /** How much of it was sent, 0 … 1. */
   sent: number;
   image?: ImageDetail;
@@ -30,7 +30,7 @@ class Uploads {
   }
 
   clear() {
-    this.all = this.all.filter((upload) => ['waiting', 'sending', 'looking'].includes(upload.state));
+    this.all = this.all.filter((upload) => ['waiting', 'comparing', 'sending', 'looking'].includes(upload.state));
   }
 
   get finished() {
@@ -51,6 +51,10 @@ class Uploads {
 }
 
 async function send(upload: Upload) {
+  upload.state = 'comparing';
+  // Who cannot tell sends it: the server looks once more.
+  upload.image = await known(upload.file).catch(() => undefined);
+  if (upload.image) return void (upload.state = 'known');
   for (let attempt = 0; ; attempt++) {
     upload.state = 'sending';
     try {
@@ -73,6 +77,15 @@ async function send(upload: Upload) {
       return;
     }
   }
+}
+
+/** The image with the same bytes, if the library has one. Only over https or on localhost do browsers compute hashes. */
+async function known(file: File): Promise<ImageDetail | undefined> {
+  const digest = await crypto.subtle?.digest('SHA-256', await file.arrayBuffer());
+  if (!digest) return undefined;
+  const sha256 = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const [image] = (await get('/api/v1/images', { query: { sha256 } })).images;
+  return image && get('/api/v1/images/{id}', { path: { id: image.id } });
 }
 
 /** XMLHttpRequest, because fetch does not tell how much was sent. */
