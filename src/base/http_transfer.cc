@@ -76,6 +76,7 @@ struct HttpTransfer::Impl {
     set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options.connect_seconds));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options.least_bytes_per_second));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.slow_seconds));
+    set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(options.max_body));
     set(CURLOPT_WRITEFUNCTION, &receive);
     set(CURLOPT_WRITEDATA, this);
     set(CURLOPT_HEADERFUNCTION, &receive_header);

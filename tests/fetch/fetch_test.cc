@@ -190,6 +190,10 @@ TEST_F(FetchTest, NoMoreIsTakenThanMayBeSent) {
     c.write("HTTP/1.1 200 OK\r\n\r\n");
     while (c.write(std::string(100, 'x'))) continue;
   };
+  const Step announced = [](const Connection& c) {
+    c.write("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n");
+    c.hang();
+  };
   const Step chunks = [](const Connection& c) {
     c.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     while (c.write("1\r\nx\r\n")) continue;
@@ -203,7 +207,7 @@ TEST_F(FetchTest, NoMoreIsTakenThanMayBeSent) {
       continue;
   };
   for (const Step& step :
-       {says(answer(200, std::string(1001, 'x'))), endless, chunks, headers, early}) {
+       {says(answer(200, std::string(1001, 'x'))), announced, endless, chunks, headers, early}) {
     TlsServer server(identity_, {step});
     const auto start = Clock::now();
     expect(ErrorCode::kTooLarge, options(&server), server.url());
