@@ -105,16 +105,30 @@ Result<Describer> read_describer(const toml::table& table) {
   return describer;
 }
 
+Result<Config::Serve> read_serve(const toml::table& table) {
+  Config::Serve serve;
+  for (const auto& [name, node] : table) {
+    if (name.str() != "fetch_urls") return unknown(name, "fetch_urls");
+    const auto value = node.value_exact<bool>();
+    if (!value)
+      return wrong(name.source(), "`fetch_urls` must be true or false, as in fetch_urls = true");
+    serve.fetch_urls = *value;
+  }
+  return serve;
+}
+
 Result<Config> parse(const std::string& text) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed)
     return wrong(parsed.error().source(), "not TOML: " + std::string(parsed.error().description()));
   Config config;
   for (const auto& [name, node] : parsed.table()) {
-    if (name.str() != "describer") return unknown(name, "[describer]");
+    const std::string key(name.str());
+    if (key != "describer" && key != "serve") return unknown(name, "[describer] or [serve]");
     if (!node.is_table())
-      return wrong(name.source(), "`describer` must be a table: write [describer]");
-    config.describer = TRY(read_describer(*node.as_table()));
+      return wrong(name.source(), "`" + key + "` must be a table: write [" + key + "]");
+    if (key == "describer") config.describer = TRY(read_describer(*node.as_table()));
+    if (key == "serve") config.serve = TRY(read_serve(*node.as_table()));
   }
   return config;
 }

@@ -20,6 +20,10 @@ struct Config {
     int concurrency = 1;  // pictures described at a time
     int retries = VisionModelOptions().retries;
   } describer;
+
+  struct Serve {
+    bool fetch_urls = false;  // pictures to search with may be given by their web address
+  } serve;
 };
 
 // The defaults, if there is no such file. kInvalidArgument: "…/mimeme.toml:3: what is wrong: what

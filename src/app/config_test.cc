@@ -38,6 +38,17 @@ void expect_defaults(const Result<Config>& config) {
   EXPECT_EQ(d.timeout_seconds, 120);
   EXPECT_EQ(d.concurrency, 1);
   EXPECT_EQ(d.retries, 3);
+  EXPECT_FALSE(config->serve.fetch_urls);
+}
+
+TEST_F(ConfigTest, FetchingIsAllowedByOneLine) {
+  for (const auto& [text, is_allowed] :
+       {std::pair("[serve]\n", false), std::pair("[serve]\nfetch_urls = true\n", true),
+        std::pair("[serve]\nfetch_urls = false\n", false)}) {
+    const auto config = read(text);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->serve.fetch_urls, is_allowed) << text;
+  }
 }
 
 TEST_F(ConfigTest, WithoutAFileAllIsAsUsual) {
@@ -92,10 +103,15 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       "`api_key_env` must be the name of an environment variable, which holds the key, as in "
       "api_key_env = \"MIMEME_DESCRIBER_KEY\"";
   const std::pair<std::string, std::string> cases[] = {
-      {"\n\n[describe]\n", "3: `describe` is not known: write [describer]"},
-      {"model = \"x\"", "1: `model` is not known: write [describer]"},
+      {"\n\n[describe]\n", "3: `describe` is not known: write [describer] or [serve]"},
+      {"model = \"x\"", "1: `model` is not known: write [describer] or [serve]"},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
+      {"serve = true", "1: `serve` must be a table: write [serve]"},
+      {"[serve]\nport = 80", "2: `port` is not known: write fetch_urls"},
+      {"[serve]\nfetch_urls = 1", "2: `fetch_urls` must be true or false, as in fetch_urls = true"},
+      {"[serve]\nfetch_urls = \"true\"",
+       "2: `fetch_urls` must be true or false, as in fetch_urls = true"},
       {"[describer]\n\napi_key = \"sk-secret\"", "3: `api_key` is not known: " + known},
       {"[describer]\n\"a\\nb\" = 1", "2: `a?b` is not known: " + known},
       {"[describer]\nretries = -1", "2: " + retries},

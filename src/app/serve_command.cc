@@ -12,6 +12,7 @@
 #include "app/cli.h"
 #include "app/command_socket.h"
 #include "app/commands.h"
+#include "app/config.h"
 #include "app/learn.h"
 #include "app/open_library.h"
 #include "app/report.h"
@@ -121,6 +122,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   ProgressBar bar(context);
   // An empty library is a beginning: pictures can be sent to it.
   const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
+  const Config config = TRY(read_config(library->directory()));
   SharedLibrary shared(*library);
   Events events;
   std::unique_ptr<Server> server;
@@ -128,9 +130,13 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
     events.publish("job", to_json(job));
     if (job.ended_at_us != 0) publish_size(*library, events);
   });
-  const auto api =
-      TRY(Api::open(*library, jobs, events,
-                    {.limits = arguments.limits, .jobs = work_on(shared, arguments.limits)}));
+  const auto api = TRY(Api::open(*library, jobs, events,
+                                 {.limits = arguments.limits,
+                                  .jobs = work_on(shared, arguments.limits),
+                                  .fetch = {.allowed = config.serve.fetch_urls,
+                                            // The other workers answer, however slow the web is.
+                                            .at_once = std::max(thread_count(0) / 2, 1),
+                                            .stop = stop}}));
   server = TRY(Server::start({.port = static_cast<uint16_t>(arguments.port),
                               .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
                              [&](const HttpRequest& request) { return (*api)(request); }));

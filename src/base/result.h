@@ -27,6 +27,8 @@ enum class ErrorCode {
   kBusy,             // another process holds the library
   kUnavailable,      // a service does not answer: the same may work later
   kConflict,         // a newer library version, another model
+  kForbidden,        // the owner has not allowed it
+  kUnreachable,      // nothing can be had from an address that somebody gave
   kCancelled,        // Ctrl-C
   kIo,               // the disk or the operating system said no
   kInternal,         // our own bug, or a vendor library's

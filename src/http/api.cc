@@ -127,6 +127,15 @@ Result<Region> parse_box(const std::string& text) {
   return Region{.left = left, .top = top, .width = width, .height = height};
 }
 
+namespace {
+
+FetchOptions within(FetchOptions fetch, const DecodeLimits& limits) {
+  fetch.max_bytes = limits.max_bytes;
+  return fetch;
+}
+
+}  // namespace
+
 Api::Impl::Impl(Library& l, Jobs& j, Events& e, ApiOptions o, std::unique_ptr<WordSearch> w,
                 Result<std::unique_ptr<ImageEncoder>> loaded)
     : library(l),
@@ -137,7 +146,8 @@ Api::Impl::Impl(Library& l, Jobs& j, Events& e, ApiOptions o, std::unique_ptr<Wo
       encoder(std::move(loaded)),
       thumbnails(l.directory(), options.limits),
       uploads(l, options.limits),
-      pictures(l, options.limits, [this] { return find_encoder(); }) {}
+      pictures(l, options.limits, [this] { return find_encoder(); }),
+      fetcher(within(options.fetch, options.limits)) {}
 
 Result<const ImageEncoder*> Api::Impl::find_encoder() const {
   if (!encoder) return encoder.error();

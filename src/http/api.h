@@ -12,6 +12,7 @@
 
 #include "engine/jobs.h"
 #include "engine/library.h"
+#include "engine/picture_fetcher.h"
 #include "http/events.h"
 #include "http/message.h"
 
@@ -22,6 +23,8 @@ struct ApiOptions {
   // What can be asked for in the background, by name: "scan", "words", "pca". "words" is begun
   // after uploads too.
   std::map<std::string, Jobs::Work> jobs;
+  // Pictures of queries, by their URL; their limit of bytes is that of `limits`.
+  FetchOptions fetch;
 };
 
 class Api {

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "engine/elastic_encoder.h"
+#include "engine/picture_fetcher.h"
 #include "engine/query_pictures.h"
 #include "engine/thumbnails.h"
 #include "engine/uploads.h"
@@ -56,10 +57,14 @@ struct Api::Impl {
   // Thread-safe themselves.
   mutable Uploads uploads;
   mutable QueryPictures pictures;
+  mutable PictureFetcher fetcher;
   mutable Metrics metrics;
 
   Result<const ImageEncoder*> find_encoder() const;
   Result<Job> start(const std::string& kind) const;
+  // The picture whose address the body gives, as JSON; nothing if the body is the picture. Errors
+  // as PictureFetcher::fetch().
+  Result<std::optional<std::string>> fetch_picture(const Call& call) const;
 
   // api_images.cc
   Answer list_images(const Call& call) const;

@@ -128,7 +128,11 @@ Answer Api::Impl::listen(const Call&) const {
   return response;
 }
 
-Answer Api::Impl::get_status(const Call&) const { return answer(TRY(status_to_json(library))); }
+Answer Api::Impl::get_status(const Call&) const {
+  Json::Object status = TRY(status_to_json(library));
+  status.emplace_back("fetch_urls", fetcher.allowed());
+  return answer(std::move(status));
+}
 
 Answer Api::Impl::list_failures(const Call& call) const {
   Json::Array failures;

@@ -34,6 +34,19 @@ Answer similar(Library& library, const Query& query, std::vector<ImageId> exclud
 
 }  // namespace
 
+// JSON, and only in a POST: what another site's page can have a browser send without asking first
+// fetches nothing.
+Result<std::optional<std::string>> Api::Impl::fetch_picture(const Call& call) const {
+  const std::string type = call.request.header("Content-Type");
+  if (type.substr(0, type.find_first_of("; ")) != "application/json")
+    return std::optional<std::string>();
+  static constexpr const char* kMembers[] = {"url"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  const std::string* const url = json["url"].string();
+  if (!url) return Error{ErrorCode::kInvalidArgument, "`url` must be a text"};
+  return std::optional(TRY(fetcher.fetch(*url)));
+}
+
 Answer Api::Impl::similar_to_image(const Call& call) const {
   const ImageId id = TRY(call.id());
   const Query query = TRY(pictures.query(std::to_string(id), TRY(box_of(call))));
@@ -42,19 +55,21 @@ Answer Api::Impl::similar_to_image(const Call& call) const {
 
 Answer Api::Impl::similar_to_picture(const Call& call) const {
   const auto box = TRY(box_of(call));
+  const auto fetched = TRY(fetch_picture(call));
+  const std::span<const uint8_t> sent = as_bytes(fetched ? *fetched : call.request.body);
   if (box)
     return similar(library,
-                   query_by_embedding(library, TRY(embed(library, as_bytes(call.request.body), box,
-                                                         options.limits, *TRY(find_encoder())))),
+                   query_by_embedding(library, TRY(embed(library, sent, box, options.limits,
+                                                         *TRY(find_encoder())))),
                    {}, call);
-  const std::span<const uint8_t> sent = as_bytes(call.request.body);
   const Query query = TRY(query_by_bytes(library, sent, sha256(sent.data(), sent.size()),
                                          options.limits, [this] { return find_encoder(); }));
   return similar(library, query, {}, call);
 }
 
 Answer Api::Impl::add_query_picture(const Call& call) const {
-  const QueryPicture picture = TRY(pictures.add(as_bytes(call.request.body)));
+  const auto fetched = TRY(fetch_picture(call));
+  const QueryPicture picture = TRY(pictures.add(as_bytes(fetched ? *fetched : call.request.body)));
   Json image;
   if (picture.image) image = *picture.image;
   return answer({{"name", picture.name},

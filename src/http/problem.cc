@@ -30,6 +30,10 @@ Named name_of(ErrorCode code) {
       return {503, "unavailable", "A service does not answer"};
     case ErrorCode::kConflict:
       return {409, "conflict", "Does not fit the library's state"};
+    case ErrorCode::kForbidden:
+      return {403, "forbidden", "Not allowed here"};
+    case ErrorCode::kUnreachable:
+      return {422, "unreachable", "Nothing could be fetched from this address"};
     case ErrorCode::kCancelled:
       return {503, "cancelled", "Stopped"};
     case ErrorCode::kIo:

@@ -1,7 +1,7 @@
 // The answer to a request that failed: application/problem+json (RFC 9457), whose `code` does not
 // change: "invalid_argument", "not_found", "unsupported", "corrupt", "too_large", "busy",
-// "unavailable", "conflict", "cancelled", "io", "internal", "method_not_allowed". One of 503 says
-// when to try again. Pure.
+// "unavailable", "conflict", "forbidden", "unreachable", "cancelled", "io", "internal",
+// "method_not_allowed". One of 503 says when to try again. Pure.
 #ifndef MIMEME_HTTP_PROBLEM_H_
 #define MIMEME_HTTP_PROBLEM_H_
 

@@ -125,8 +125,10 @@ const idle = () => eventually(async () =>
 const start = async kind => (await ok('POST', '/api/v1/jobs', as_json({ kind }))).json;
 
 test('getStatus: as the command line tells it', async () => {
-  const { catalog_bytes, ...status } = await get('/api/v1/status');  // which may grow when it is opened
+  // The first may grow when it is opened; of the second only the server knows.
+  const { catalog_bytes, fetch_urls, ...status } = await get('/api/v1/status');
   assert.ok(catalog_bytes > 0);
+  assert.equal(fetch_urls, false, 'unless mimeme.toml says so');
   assert.deepEqual({ ...status, catalog_bytes: told.catalog_bytes }, told);
 });
 

@@ -48,7 +48,7 @@ type Answer<O> = O extends { responses: infer R } ? { [S in keyof R & (200 | 202
 type InPath<O> = O extends { parameters: { path: infer T } } ? T : undefined;
 type Body<O> = O extends { requestBody: { content: infer C } }
   ? C extends { 'application/json': infer T }
-    ? T
+    ? T | ('image/*' extends keyof C ? Blob : never)
     : Blob
   : undefined;
 

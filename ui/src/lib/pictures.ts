@@ -1,4 +1,4 @@
-import { post, type Image } from './api';
+import { get, post, type Image } from './api';
 import { parseTerms, searchAddress, type Term } from './query';
 import { router } from './router.svelte';
 import { toasts } from './toasts.svelte';
@@ -26,19 +26,31 @@ export const currentTerms = (): Term[] => (router.path === '/search' ? parseTerm
 /** The threshold of the search that is shown, unless it is the usual one. */
 export const currentMin = () => (router.path === '/search' ? new URLSearchParams(router.search).get('min') : null);
 
-/** Searches with a picture, along with the terms of a search that is shown. */
-export async function searchWith(file: File) {
-  if (!mayBePicture(file)) return toasts.fail(t.notPicture(file.name));
+/** Searches with a picture, along with the terms of a search that is shown. False if that failed, which is said. */
+export async function searchWith(picture: File | { url: string }): Promise<boolean> {
+  if (picture instanceof File && !mayBePicture(picture)) {
+    toasts.fail(t.notPicture(picture.name));
+    return false;
+  }
   const close = toasts.show({ text: t.lookingAt }, 60_000);
   try {
-    const { image, name } = await post('/api/v1/queries', { body: file });
+    const { image, name } = await post('/api/v1/queries', { body: picture });
     const term: Term = { kind: 'picture', like: String(image ?? name), weight: 1 };
     router.go(searchAddress([...currentTerms(), term], currentMin()));
+    return true;
   } catch (error) {
     toasts.fail(error);
+    return false;
   } finally {
     close();
   }
+}
+
+/** What was typed or pasted as the address of a picture on the web, if it is one and the server may fetch it. */
+export async function webPicture(text: string): Promise<{ url: string } | undefined> {
+  if (!/^https:\/\/\S+$/i.test(text) || !URL.canParse(text)) return undefined;
+  const status = await get('/api/v1/status').catch(() => undefined);
+  return status?.fetch_urls ? { url: new URL(text).href } : undefined;
 }
 
 /** A picture that another app shared; the service worker keeps it until it is asked for. */

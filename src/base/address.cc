@@ -1,0 +1,98 @@
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+namespace mimeme {
+namespace {
+
+struct Block {
+  uint8_t first[16];
+  int bits;
+};
+
+constexpr Block kNotPublicV4[] = {
+    {{0}, 8},              // this network
+    {{10}, 8},             // private
+    {{100, 64}, 10},       // carrier-grade NAT
+    {{127}, 8},            // loopback
+    {{169, 254}, 16},      // link-local
+    {{172, 16}, 12},       // private
+    {{192, 0, 0}, 24},     // protocols' own
+    {{192, 0, 2}, 24},     // documentation
+    {{192, 88, 99}, 24},   // relays of 6to4
+    {{192, 168}, 16},      // private
+    {{198, 18}, 15},       // benchmarks
+    {{198, 51, 100}, 24},  // documentation
+    {{203, 0, 113}, 24},   // documentation
+    {{224}, 4},            // multicast
+    {{240}, 4},            // reserved, and broadcast
+};
+
+constexpr Block kGlobalUnicastV6 = {{0x20}, 3};
+constexpr Block kNotPublicV6[] = {
+    {{0x20, 0x01, 0x00}, 23},  // protocols' own: Teredo, which has IPv4 in it, ORCHID, benchmarks
+    {{0x20, 0x01, 0x0D, 0xB8}, 32},  // documentation
+    {{0x20, 0x02}, 16},              // 6to4, which has IPv4 in it
+    {{0x3F, 0xFE}, 16},              // 6bone, given back
+    {{0x3F, 0xFF, 0x00}, 20},        // documentation
+};
+constexpr Block kNat64 = {{0x00, 0x64, 0xFF, 0x9B}, 96};  // RFC 6052
+
+bool is_in(std::span<const uint8_t> address, const Block& block) {
+  return share_prefix(address, std::span(block.first).first(address.size()), block.bits);
+}
+
+// The bytes of a socket's address: none of another family than IP's.
+std::span<const uint8_t> bytes_of(const sockaddr* address) {
+  if (address && address->sa_family == AF_INET)
+    return {
+        reinterpret_cast<const uint8_t*>(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr),
+        4};
+  if (address && address->sa_family == AF_INET6)
+    return reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr.s6_addr;
+  return {};
+}
+
+}  // namespace
+
+bool share_prefix(std::span<const uint8_t> a, std::span<const uint8_t> b, int bits) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; bits > 0 && i < a.size(); ++i, bits -= 8)
+    if ((a[i] ^ b[i]) >> (8 - std::min(bits, 8)) != 0) return false;
+  return true;
+}
+
+bool is_public(std::span<const uint8_t> address) {
+  const auto holds = [&](const Block& block) { return is_in(address, block); };
+  if (address.size() == 4)
+    return std::none_of(std::begin(kNotPublicV4), std::end(kNotPublicV4), holds);
+  if (address.size() != 16) return false;
+  if (holds(kNat64)) return is_public(address.last(4));
+  return holds(kGlobalUnicastV6) &&
+         std::none_of(std::begin(kNotPublicV6), std::end(kNotPublicV6), holds);
+}
+
+bool is_near(std::span<const uint8_t> address) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return true;
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, &freeifaddrs);
+  for (const ifaddrs* one = list; one; one = one->ifa_next) {
+    const auto own = bytes_of(one->ifa_addr), mask = bytes_of(one->ifa_netmask);
+    int bits = 0;
+    for (const uint8_t byte : mask) bits += std::popcount(byte);
+    // A tunnel's network may be all there is: of that, the machine's own address.
+    if (bits == 0) bits = static_cast<int>(own.size()) * 8;
+    if (!own.empty() && share_prefix(address, own, bits)) return true;
+  }
+  return false;
+}
+
+}  // namespace mimeme
