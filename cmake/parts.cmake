@@ -11,6 +11,12 @@ find_package(CURL 7.85 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.13)
+# VLFeat comes without a pkg-config file.
+find_path(VLFEAT_INCLUDE vl/sift.h REQUIRED)
+find_library(VLFEAT_LIBRARY vl REQUIRED)
+add_library(vlfeat::vl INTERFACE IMPORTED GLOBAL)
+target_include_directories(vlfeat::vl SYSTEM INTERFACE ${VLFEAT_INCLUDE})
+target_link_libraries(vlfeat::vl INTERFACE ${VLFEAT_LIBRARY})
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)

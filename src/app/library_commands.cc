@@ -64,19 +64,19 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
   const auto library = TRY(open_library(context, Library::Access::kRead, bar));
   SimilarOptions options{.limit = arguments.limit,
                          .min_similarity = static_cast<float>(arguments.min_similarity)};
+  std::unique_ptr<ImageEncoder> encoder;
   Query query;
   if (const auto id = as_image_id(arguments.query)) {
     query = TRY(query_by_id(*library, *id));
     options.exclude.push_back(*id);  // its neighbours are asked for
   } else {
-    std::unique_ptr<ImageEncoder> encoder;
     query = TRY(query_by_file(*library, arguments.query, arguments.limits,
                               [&]() -> Result<const ImageEncoder*> {
                                 encoder = TRY(library->open_encoder({.threads = 0}));
                                 return encoder.get();
                               }));
   }
-  const auto hits = TRY(with_images(*library, TRY(nearest(*library, query, options))));
+  const auto hits = TRY(with_images(*library, TRY(match(*library, query, options))));
   if (context.json) {
     print_json(context, Json::Object{{"query", to_utf8(arguments.query)}, {"hits", to_json(hits)}});
   } else if (hits.empty() && !library->searchable()) {

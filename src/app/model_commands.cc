@@ -256,19 +256,23 @@ Result<ExitCode> evaluate_command(const Context& context, const EvaluateArgument
                                    {"p5", t.p5},
                                    {"map", t.map},
                                    {"p50_ms", t.p50_ms},
-                                   {"p99_ms", t.p99_ms}});
+                                   {"p99_ms", t.p99_ms},
+                                   {"same_picture", t.same_picture},
+                                   {"same_picture_right", t.same_picture_right},
+                                   {"labelled", t.labelled}});
     for (const auto& s : found.skipped)
       skipped.push_back(Json::Object{{"task", s.task}, {"queries", s.queries}, {"why", s.why}});
     print_json(context, Json::Object{{"tasks", std::move(tasks)}, {"skipped", std::move(skipped)}});
     return kExitDone;
   }
   std::vector<std::vector<std::string>> rows{
-      {"task", "queries", "R@1", "R@10", "P@5", "mAP", "p50 ms", "p99 ms"}};
+      {"task", "queries", "R@1", "R@10", "P@5", "mAP", "p50 ms", "p99 ms", "same (right)", "labelled"}};
   const auto row = [&](const TaskReport& t) {
     const auto share = [](double v) { return fmt::format("{:.3f}", v); };
     rows.push_back({t.task, std::to_string(t.queries), share(t.r1), share(t.r10), share(t.p5),
-                    share(t.map), fmt::format("{:.1f}", t.p50_ms),
-                    fmt::format("{:.1f}", t.p99_ms)});
+                    share(t.map), fmt::format("{:.1f}", t.p50_ms), fmt::format("{:.1f}", t.p99_ms),
+                    fmt::format("{} ({})", t.same_picture, t.same_picture_right),
+                    share(t.labelled)});
   };
   std::vector<TaskReport> means;  // of the tasks that share the name before the slash
   std::vector<double> members;
@@ -289,9 +293,11 @@ Result<ExitCode> evaluate_command(const Context& context, const EvaluateArgument
       (*at).*field += (t.*field - (*at).*field) / n;
     };
     for (const auto field : {&TaskReport::r1, &TaskReport::r10, &TaskReport::p5, &TaskReport::map,
-                             &TaskReport::p50_ms})
+                             &TaskReport::p50_ms, &TaskReport::labelled})
       fold(field);
     at->queries += t.queries;
+    at->same_picture += t.same_picture;
+    at->same_picture_right += t.same_picture_right;
     at->p99_ms = std::max(at->p99_ms, t.p99_ms);
   }
   for (const TaskReport& mean : means) row(mean);

@@ -152,7 +152,6 @@ class Evaluation {
   // Why the query is skipped; empty if it was asked.
   Result<std::string> measure(const Case& c, Measured& to) {
     if (!c.words.empty()) return measure_words(c, to);
-    if (c.relevant.empty()) return std::string("nothing tells \"the same\" from \"similar\" yet");
     const auto known = TRY(library_.catalog().image_by_path(c.image));
     SimilarOptions options{.limit = static_cast<int>(TRY(library_.catalog().counts()).images),
                            .exclude = c.exclude};
@@ -169,11 +168,20 @@ class Evaluation {
     if (query.image != 0) options.exclude.push_back(query.image);
     std::vector<ImageId> relevant = c.relevant;
     std::erase(relevant, query.image);  // perhaps by the same bytes at another path
-    if (relevant.empty()) return std::string("its only right answer is the query itself");
-    const std::vector<Hit> hits = TRY(nearest(library_, query, options));
+    if (relevant.empty() && !c.relevant.empty())
+      return std::string("its only right answer is the query itself");
+    const std::vector<Hit> hits = TRY(match(library_, query, options));
     const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     std::vector<ImageId> ranked;
-    for (const Hit& hit : hits) ranked.push_back(hit.id);
+    for (const Hit& hit : hits) {
+      ranked.push_back(hit.id);
+      if (relation_of(hit.similarity) != Relation::kSamePicture) continue;
+      ++to.report.same_picture;
+      to.report.same_picture_right +=
+          std::binary_search(relevant.begin(), relevant.end(), hit.id) ? 1 : 0;
+    }
+    if (!hits.empty() && relation_of(hits.front().similarity) != Relation::kRelated)
+      ++to.report.labelled;
     add(ranked, relevant, ms, to);
     return std::string();
   }
@@ -196,7 +204,7 @@ class Evaluation {
 
   static void add(const std::vector<ImageId>& ranked, const std::vector<ImageId>& relevant,
                   double ms, Measured& to) {
-    const RankQuality quality = rank_quality(ranked, relevant);
+    const RankQuality quality = relevant.empty() ? RankQuality{} : rank_quality(ranked, relevant);
     to.times_ms.push_back(ms);
     ++to.report.queries;
     to.report.r1 += quality.recall_at_1;
@@ -208,7 +216,7 @@ class Evaluation {
   // REQUIRES: a query was asked.
   static TaskReport means(Measured measured) {
     TaskReport& report = measured.report;
-    for (double* sum : {&report.r1, &report.r10, &report.p5, &report.map})
+    for (double* sum : {&report.r1, &report.r10, &report.p5, &report.map, &report.labelled})
       *sum /= static_cast<double>(report.queries);
     report.p50_ms = quantile(measured.times_ms, 0.5);
     report.p99_ms = quantile(measured.times_ms, 0.99);

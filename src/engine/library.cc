@@ -97,7 +97,23 @@ Result<> Library::reopen(Access access) {
   }
   catalog_ = TRY(
       Catalog::open(file, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
+  open_features();
   return {};
+}
+
+void Library::open_features() {
+  const std::string path = options_.directory + "/index/features.db";
+  auto opened = FeatureStore::open(path);
+  if (!opened && writable_ &&
+      (opened.error().code == ErrorCode::kNotFound || opened.error().code == ErrorCode::kCorrupt)) {
+    if (opened.error().code == ErrorCode::kCorrupt)
+      log(LogLevel::kWarning,
+          opened.error().message + ": begun anew; `mimeme add` looks at the pictures again");
+    opened = FeatureStore::create(path);
+  }
+  // Without it pictures are still found by their embeddings.
+  if (!opened) log(LogLevel::kDebug, "no details of pictures: " + opened.error().message);
+  features_ = opened ? std::shared_ptr<FeatureStore>(*std::move(opened)) : nullptr;
 }
 
 bool Library::is_stale() {
@@ -198,6 +214,7 @@ Result<> Library::rebuild(Index index) {
   Lock lock(derive_mu_);
   if (index == Index::kVectors) {
     vectors_.discard();
+    parts_.discard();
     return publish();
   }
   if (index == Index::kMeaning) meaning_.discard();
@@ -282,8 +299,44 @@ Result<> Library::publish() {
   if (record->kind == "pca") next->pca = to_pca(*record);
   next->record = *std::move(record);
   next->index = std::move(index);
+  next->parts = TRY(follow_parts(*next));
+  // Sampled again when the library has grown by a tenth: a few vectors more change nothing.
+  const auto before = searchable_.get();
+  if (before && before->record.id == next->record.id &&
+      next->index->size() < before->background.images * 11 / 10) {
+    next->background = before->background;
+  } else {
+    constexpr int64_t kSample = 256;
+    next->background = background_of(next->index->sample(kSample), next->record.output_dim,
+                                     next->index->size());
+  }
   searchable_.set(std::move(next));
   return {};
+}
+
+Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by) {
+  if (!features_) return std::shared_ptr<VectorIndex>();
+  auto followed = parts_.follow(
+      {.generation = by.record.id,
+       .dim = by.record.output_dim,
+       .removals_since = [&](int64_t seq) -> Result<Catalog::Removals> {
+         auto removals = TRY(features_->removals_since(seq));
+         return Catalog::Removals{.ids = std::move(removals.ids), .seq = removals.seq};
+       },
+       .rows_since = [&](int64_t seq) -> Result<FloatRows> {
+         auto page = TRY(features_->parts_since(seq, kPage, by.record.model));
+         return FloatRows{
+             .ids = std::move(page.ids), .rows = by.project(to_float(page.rows)), .seq = page.seq};
+       },
+       .progress = [](int64_t) {}});
+  if (followed) return followed;
+  log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
+  return std::shared_ptr<VectorIndex>();
+}
+
+Result<> Library::refresh_pictures() {
+  Lock lock(derive_mu_);
+  return publish();
 }
 
 Result<std::shared_ptr<TextIndex>> Library::open_text_index() {

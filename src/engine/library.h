@@ -17,9 +17,11 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "core/background.h"
 #include "core/pca.h"
 #include "engine/followed_index.h"
 #include "engine/library_lock.h"
+#include "index/feature_store.h"
 #include "index/text_index.h"
 #include "index/vector_index.h"
 #include "media/decode.h"
@@ -67,6 +69,8 @@ struct Searchable {
   ProjectionRecord record;
   std::optional<Pca> pca;  // none: raw vectors, L2-normalised
   std::shared_ptr<VectorIndex> index;
+  std::shared_ptr<VectorIndex> parts;  // of images, by part_id(); null if there is no FeatureStore
+  Background background;               // of `index`
 
   // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
   std::vector<float> project(std::span<const float> raw) const;
@@ -117,6 +121,9 @@ class Library {
   // What is searched now; null while the library has no vectors.
   std::shared_ptr<const Searchable> searchable() const { return searchable_.get(); }
 
+  // What the images look like in their details; null if the file is neither there nor can be made.
+  std::shared_ptr<FeatureStore> features() const { return features_; }
+
   // The same for words; null if the full-text index is neither there nor can be made (a read-only
   // disk, another process at work).
   std::shared_ptr<const Words> words() const { return words_.get(); }
@@ -125,8 +132,9 @@ class Library {
   // has no vector yet, and brings the indexes up to date, in memory and on disk. Nothing is decoded
   // or embedded.
   Result<> refresh();
-  // The words' indexes only.
+  // The words' indexes only, or those of pictures.
   Result<> refresh_words();
+  Result<> refresh_pictures();
 
   // Fits a new PCA on all raw embeddings and re-projects them, without decoding anything. Others
   // may refresh() while it is fitted, not while it re-projects. kInvalidArgument as PcaFitter::fit;
@@ -142,6 +150,7 @@ class Library {
   explicit Library(LibraryOptions options)
       : options_(std::move(options)),
         vectors_(options_.directory + "/index/flat.bin"),
+        parts_(options_.directory + "/index/parts.bin"),
         meaning_(options_.directory + "/index/meaning.bin") {}
 
   Result<> reopen(Access access);
@@ -151,6 +160,8 @@ class Library {
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
   Result<> publish();
+  Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
+  void open_features();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
@@ -165,7 +176,9 @@ class Library {
   Mutex derive_mu_;                   // one derivation at a time
   Snapshot<Searchable> searchable_;
   Snapshot<Words> words_;
-  FollowedIndex vectors_ GUARDED_BY(derive_mu_), meaning_ GUARDED_BY(derive_mu_);
+  FollowedIndex vectors_ GUARDED_BY(derive_mu_), parts_ GUARDED_BY(derive_mu_),
+      meaning_ GUARDED_BY(derive_mu_);
+  std::shared_ptr<FeatureStore> features_;  // constant after open()
 };
 
 // A model's input as the decoder's target.

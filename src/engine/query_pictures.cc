@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kNameLength = 32;
-constexpr size_t kEmbeddings = 256;  // of 8 KiB, with 2,048 dimensions
+constexpr size_t kLooks = 64;  // of half a megabyte, most of it pixels
 constexpr size_t kFiles = 500;
 constexpr uintmax_t kBytes = 512 << 20;
 
@@ -50,11 +50,10 @@ Result<QueryPicture> QueryPictures::add(std::span<const uint8_t> bytes) {
     }
   }
   const ImageEncoder& encoder = *TRY(encoder_());
-  const Decoded decoded = TRY(decode(bytes, decode_target(encoder.manifest()), limits_));
-  picture.width = decoded.info.width;
-  picture.height = decoded.info.height;
-  remember(picture.name,
-           std::make_shared<const std::vector<float>>(TRY(encoder.encode(decoded.rgb))));
+  auto look = std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits_, encoder)));
+  picture.width = look->info.width;
+  picture.height = look->info.height;
+  remember(picture.name, std::move(look));
   TRY(write_file(directory_ + '/' + picture.name, bytes, Durability::kCache));
   make_room();
   return picture;
@@ -75,40 +74,40 @@ Result<std::vector<uint8_t>> QueryPictures::read(const std::string& name) const 
 
 Result<Query> QueryPictures::query(const std::string& name,
                                    const std::optional<Region>& region) const {
-  const auto id = is_name(name) ? std::nullopt : parse_number<ImageId>(name);
-  if (!is_name(name) && (!id || *id < 1))
+  const ImageId id = is_name(name) ? 0 : parse_number<ImageId>(name).value_or(0);  // 0: sent
+  if (!is_name(name) && id < 1)
     return Error{ErrorCode::kInvalidArgument,
                  "`" + name + "` is neither an image's number nor a picture's name"};
-  if (id && !region) return query_by_id(library_, *id);
+  if (id != 0 && !region) return query_by_id(library_, id);
   const std::string key = key_of(name, region);
-  auto raw = recall(key);
-  if (!raw) {
+  const ImageEncoder& encoder = *TRY(encoder_());
+  TRY(check_model(library_, encoder));
+  auto look = recall(key);
+  if (!look) {
     const std::vector<uint8_t> bytes =
-        TRY(id ? find_original(TRY(library_.catalog().image(*id)), limits_) : read(name));
-    raw = std::make_shared<const std::vector<float>>(
-        TRY(embed(library_, bytes, region, limits_, *TRY(encoder_()))));
-    remember(key, raw);
+        TRY(id != 0 ? find_original(TRY(library_.catalog().image(id)), limits_) : read(name));
+    look = std::make_shared<const Look>(TRY(look_at(bytes, region, limits_, encoder)));
+    remember(key, look);
   }
-  Query query = query_by_embedding(library_, *raw);
-  if (id) query.image = *id;
+  Query query = query_by_look(library_, std::move(look), encoder);
+  query.image = id;
   return query;
 }
 
-std::shared_ptr<const std::vector<float>> QueryPictures::recall(const std::string& key) const {
+std::shared_ptr<const Look> QueryPictures::recall(const std::string& key) const {
   Lock lock(mu_);
-  const auto at = std::find_if(recent_.begin(), recent_.end(),
-                               [&](const Embedded& one) { return one.key == key; });
+  const auto at =
+      std::find_if(recent_.begin(), recent_.end(), [&](const Seen& one) { return one.key == key; });
   if (at == recent_.end()) return nullptr;
   recent_.splice(recent_.begin(), recent_, at);
-  return at->raw;
+  return at->look;
 }
 
-void QueryPictures::remember(const std::string& key,
-                             std::shared_ptr<const std::vector<float>> raw) const {
+void QueryPictures::remember(const std::string& key, std::shared_ptr<const Look> look) const {
   Lock lock(mu_);
-  std::erase_if(recent_, [&](const Embedded& one) { return one.key == key; });
-  recent_.push_front({key, std::move(raw)});
-  if (recent_.size() > kEmbeddings) recent_.pop_back();
+  std::erase_if(recent_, [&](const Seen& one) { return one.key == key; });
+  recent_.push_front({key, std::move(look)});
+  if (recent_.size() > kLooks) recent_.pop_back();
 }
 
 // Drops the oldest files beyond what is kept.

@@ -43,16 +43,16 @@ class QueryPictures {
   Result<std::vector<uint8_t>> read(const std::string& name) const;
 
   // What is searched with: an image's number or a picture's name; only this part of it. The last
-  // embeddings are kept in memory. kNotFound; errors as decode()'s.
+  // ones are kept in memory as they look. kNotFound; errors as decode()'s.
   Result<Query> query(const std::string& name, const std::optional<Region>& region) const;
 
  private:
-  struct Embedded {
+  struct Seen {
     std::string key;
-    std::shared_ptr<const std::vector<float>> raw;
+    std::shared_ptr<const Look> look;
   };
-  std::shared_ptr<const std::vector<float>> recall(const std::string& key) const;
-  void remember(const std::string& key, std::shared_ptr<const std::vector<float>> raw) const;
+  std::shared_ptr<const Look> recall(const std::string& key) const;
+  void remember(const std::string& key, std::shared_ptr<const Look> look) const;
   void make_room() const;
 
   Library& library_;
@@ -60,7 +60,7 @@ class QueryPictures {
   const Encoder encoder_;
   const std::string directory_;
   mutable Mutex mu_;
-  mutable std::list<Embedded> recent_ GUARDED_BY(mu_);  // the last used first
+  mutable std::list<Seen> recent_ GUARDED_BY(mu_);  // the last used first
 };
 
 }  // namespace mimeme

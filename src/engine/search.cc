@@ -2,25 +2,28 @@
 
 #include <algorithm>
 
-#include "core/half.h"
 #include "media/scan.h"
 
 namespace mimeme {
 
-Result<std::vector<float>> embed(Library& library, std::span<const uint8_t> bytes,
-                                 const std::optional<Region>& region, const DecodeLimits& limits,
-                                 const ImageEncoder& encoder) {
-  if (const auto searchable = library.searchable();
-      searchable && searchable->record.input_dim != encoder.manifest().dim)
+Result<> check_model(const Library& library, const ImageEncoder& encoder) {
+  const auto searchable = library.searchable();
+  if (searchable && searchable->record.input_dim != encoder.manifest().dim)
     return Error{ErrorCode::kConflict, "the library has got another model: start again"};
-  Target target = decode_target(encoder.manifest());
-  target.region = region;
-  return encoder.encode(TRY(decode(bytes, target, limits)).rgb);
+  return {};
 }
 
-Query query_by_embedding(const Library& library, std::span<const float> raw) {
+Query query_by_look(const Library& library, std::shared_ptr<const Look> look,
+                    const ImageEncoder& encoder) {
   const auto searchable = library.searchable();
-  return searchable ? Query{.vector = searchable->project(raw)} : Query{};
+  if (!searchable) return {};
+  Query query{.vector = searchable->project(look->views.front().raw), .look = look};
+  query.embed_negative = [look = std::move(look), &encoder] {
+    std::vector<uint8_t> negative = look->pixels;
+    for (uint8_t& value : negative) value = static_cast<uint8_t>(255 - value);
+    return encoder.encode(negative);
+  };
+  return query;
 }
 
 Result<Query> query_by_id(Library& library, ImageId id) {
@@ -28,7 +31,15 @@ Result<Query> query_by_id(Library& library, ImageId id) {
   if (!vector)
     return Error{ErrorCode::kNotFound,
                  "no image " + std::to_string(id) + " in " + library.directory()};
-  return Query{.vector = *std::move(vector), .image = id};
+  Query query{.vector = *std::move(vector), .image = id};
+  const auto searchable = library.searchable();
+  const auto store = library.features();
+  if (!store || !searchable) return query;
+  auto stored = TRY(store->get({&id, 1}));
+  if (stored.empty()) return query;
+  stored.front().parts = TRY(store->parts(id, searchable->record.model));
+  query.look = std::make_shared<const Look>(TRY(to_look(stored.front())));
+  return query;
 }
 
 Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
@@ -49,8 +60,11 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
     TRY(decode(bytes, decode_target(TRY(library.model())), limits));
     return Query{};
   }
-  return query_by_embedding(library,
-                            TRY(embed(library, bytes, std::nullopt, limits, *TRY(encoder()))));
+  const ImageEncoder& by = *TRY(encoder());
+  TRY(check_model(library, by));
+  return query_by_look(library,
+                       std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits, by))),
+                       by);
 }
 
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,

@@ -2,12 +2,15 @@
 #ifndef MIMEME_ENGINE_SEARCH_H_
 #define MIMEME_ENGINE_SEARCH_H_
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/library.h"
+#include "engine/look.h"
 
 namespace mimeme {
 
@@ -18,25 +21,48 @@ struct SimilarOptions {
   std::function<bool(ImageId)> filter;  // SearchOptions::filter
 };
 
+// What two pictures have to do with one another.
+enum class Relation {
+  kRelated,       // they show alike things, or nothing alike: the similarity tells
+  kSameTemplate,  // the same picture but for its words, or a part of it
+  kSamePicture,   // the very picture, however it was edited
+};
+
+// The similarity tells the relation, in every library: from 0.9 on it is the same picture, from 0.7
+// on the same template. Below, it is 0.7 times the confidence that the image was not found by
+// chance (core/background.h), so from 0.35 on it is worth a look.
+inline constexpr float kSamePictureFrom = 0.9F, kSameTemplateFrom = 0.7F, kWorthALook = 0.35F;
+constexpr Relation relation_of(float similarity) {
+  return similarity >= kSamePictureFrom    ? Relation::kSamePicture
+         : similarity >= kSameTemplateFrom ? Relation::kSameTemplate
+                                           : Relation::kRelated;
+}
+// For programs: "same_picture".
+constexpr const char* name_of(Relation relation) {
+  constexpr const char* kNames[] = {"related", "same_template", "same_picture"};
+  return kNames[static_cast<int>(relation)];
+}
+
 // A hit with what is known of it.
 struct SimilarHit {
   ImageRecord image;
-  float similarity = 0;  // 0..1, 1 identical
+  float similarity = 0;  // 0..1
 };
 
 // A query picture, brought to the library's vector space.
 struct Query {
   std::vector<float> vector;  // of the projection's output_dim; empty in a library without vectors
   ImageId image = 0;          // if it is one of the library's
+  // What it is compared by beyond that; null: nothing.
+  std::shared_ptr<const Look> look;
+  // Of the picture's negative, which is only asked for when nothing else is found; may be empty.
+  std::function<Result<std::vector<float>>()> embed_negative;
 };
 
-// A picture, or a part of it → the model's raw embedding. Errors as decode()'s.
-Result<std::vector<float>> embed(Library& library, std::span<const uint8_t> bytes,
-                                 const std::optional<Region>& region, const DecodeLimits& limits,
-                                 const ImageEncoder& encoder);
-// Its query. Empty in a library without vectors.
-Query query_by_embedding(const Library& library, std::span<const float> raw);
-
+// The query for what was looked at. Without vectors in a library without vectors. REQUIRES:
+// `encoder` outlives it.
+Query query_by_look(const Library& library, std::shared_ptr<const Look> look,
+                    const ImageEncoder& encoder);
 // The query for an image of the library: nothing is decoded. kNotFound.
 Result<Query> query_by_id(Library& library, ImageId id);
 // The query for a file. One whose bytes the library knows is not decoded; else `encoder` embeds it.
@@ -47,10 +73,17 @@ Result<Query> query_by_file(Library& library, const std::string& path, const Dec
 Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, const Sha256& sha256,
                              const DecodeLimits& limits,
                              const std::function<Result<const ImageEncoder*>()>& encoder);
+// kConflict: the library has another model than `encoder`'s.
+Result<> check_model(const Library& library, const ImageEncoder& encoder);
 
-// Nearest first. Empty in a library without vectors.
+// By the vector alone, nearest first: similarities are cosines. Empty in a library without vectors.
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,
                                  const SimilarOptions& options);
+// By all that is known of both pictures, with similarities as above: candidates by the vectors of
+// the query and of its parts, among the images and theirs; the best of them compared in detail,
+// mirrored and in negative too if nothing was found.
+Result<std::vector<Hit>> match(const Library& library, const Query& query,
+                               const SimilarOptions& options);
 Result<std::vector<SimilarHit>> with_images(Library& library, std::span<const Hit> hits);
 
 }  // namespace mimeme

@@ -10,6 +10,7 @@
 #include "core/half.h"
 #include "core/sha256.h"
 #include "engine/documents.h"
+#include "engine/look.h"
 #include "engine/original.h"
 #include "engine/stage.h"
 #include "media/encode.h"
@@ -34,6 +35,7 @@ class Learner {
 
   Result<WordsSummary> run() {
     const auto start = std::chrono::steady_clock::now();
+    TRY(look());
     TRY(read());
     TRY(label());
     TRY(embed(0));
@@ -92,6 +94,87 @@ class Learner {
         summary_.left_out.end())
       summary_.left_out.push_back(std::move(sentence));
     return {};
+  }
+
+  struct Looked {
+    StoredFeatures stored;
+    std::string path, error;
+  };
+
+  Result<> look() {
+    const auto store = library_.features();
+    const auto active = TRY(catalog_.active_model());
+    if (!store || !active) return {};
+    TRY(forget_gone(*store));
+    const int64_t total = TRY(catalog_.counts()).embedded - TRY(store->count(active->id));
+    WordsProgress progress{.stage = Stage::kLooking, .total = std::max<int64_t>(total, 0)};
+    if (total <= 0) return {};
+    const auto encoder = library_.open_encoder({.threads = 1});
+    if (!encoder)
+      return leave_out("the same picture is not told from one that is alike", encoder.error());
+    events_.progress(progress);
+    return run_stage<Looked>(
+        [&](int64_t after, int limit) -> Result<std::vector<Work>> {
+          std::vector<Work> work;
+          while (work.empty()) {
+            const auto images = TRY(catalog_.images(after, limit));
+            if (images.empty()) break;
+            after = images.back().id;
+            for (const ImageRecord& image : images)
+              if (!TRY(store->contains(image.id, image.sha256, active->id)))
+                work.push_back({.n = image.id,
+                                .path = image.paths.empty() ? "" : image.paths.front()});
+          }
+          return work;
+        },
+        [&](const Work& work) {
+          Looked out{.stored = {.image = work.n}, .path = work.path};
+          auto stored = look_at_picture(**encoder, work.n);
+          if (stored) {
+            out.stored = *std::move(stored);
+          } else {
+            out.error = stored.error().message;
+          }
+          return out;
+        },
+        [&](std::span<const Looked> batch) -> Result<> {
+          std::vector<StoredFeatures> done;
+          for (const Looked& out : batch)
+            if (count(out.path, out.error, progress)) done.push_back(out.stored);
+          TRY(store->put(done, active->id));
+          summary_.looked_at += static_cast<int64_t>(done.size());
+          events_.progress(progress);
+          return library_.refresh_pictures();
+        },
+        {.threads = options_.threads, .stop = options_.stop});
+  }
+
+  Result<StoredFeatures> look_at_picture(const ImageEncoder& encoder, ImageId id) const {
+    const ImageRecord image = TRY(catalog_.image(id));
+    const std::vector<uint8_t> bytes = TRY(read_original(image, options_.limits));
+    StoredFeatures stored = TRY(to_stored(TRY(look_at_details(bytes, options_.limits, encoder))));
+    stored.image = id;
+    stored.sha256 = image.sha256;
+    return stored;
+  }
+
+  // What is kept of images that the library has no more.
+  Result<> forget_gone(FeatureStore& store) const {
+    constexpr int kPage = 4096;
+    for (ImageId after = 0;;) {
+      const std::vector<ImageId> kept = TRY(store.images(after, kPage));
+      if (kept.empty()) return {};
+      after = kept.back();
+      std::vector<ImageId> gone;
+      const auto known = TRY(catalog_.images_by_id(kept));
+      auto next = known.begin();
+      for (const ImageId id : kept)
+        if (next != known.end() && next->id == id)
+          ++next;
+        else
+          gone.push_back(id);
+      if (!gone.empty()) TRY(store.remove(gone));
+    }
   }
 
   Result<> read() {

@@ -23,8 +23,8 @@
 namespace mimeme {
 
 struct WordsProgress {
-  enum class Stage { kReading, kLabelling, kEmbedding, kAsking };
-  Stage stage = Stage::kReading;
+  enum class Stage { kLooking, kReading, kLabelling, kEmbedding, kAsking };
+  Stage stage = Stage::kLooking;
   int64_t done = 0;
   int64_t total = 0;
   int64_t failed = 0;
@@ -32,7 +32,8 @@ struct WordsProgress {
 
 // For people: "labelling".
 constexpr const char* name_of(WordsProgress::Stage stage) {
-  constexpr const char* kNames[] = {"reading words", "labelling", "embedding texts", "describing"};
+  constexpr const char* kNames[] = {"looking at details", "reading words", "labelling",
+                                    "embedding texts", "describing"};
   return kNames[static_cast<int>(stage)];
 }
 
@@ -59,6 +60,7 @@ struct WordsEvents {
 };
 
 struct WordsSummary {
+  int64_t looked_at = 0;  // for details, which tell the same picture from one that is alike
   int64_t read = 0;
   int64_t described = 0;  // looked at for labels, and described by the model
   int64_t embedded = 0;   // texts

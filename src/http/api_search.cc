@@ -28,7 +28,7 @@ Answer similar(Library& library, const Query& query, std::vector<ImageId> exclud
       .limit = TRY(call.limit()),
       .min_similarity = static_cast<float>(TRY(call.target.get_share("min"))),
       .exclude = std::move(exclude)};
-  const auto hits = TRY(with_images(library, TRY(nearest(library, query, options))));
+  const auto hits = TRY(with_images(library, TRY(match(library, query, options))));
   return answer({{"hits", to_json(hits)}});
 }
 
@@ -57,11 +57,16 @@ Answer Api::Impl::similar_to_picture(const Call& call) const {
   const auto box = TRY(box_of(call));
   const auto fetched = TRY(fetch_picture(call));
   const std::span<const uint8_t> sent = as_bytes(fetched ? *fetched : call.request.body);
-  if (box)
+  if (box) {
+    const ImageEncoder& by = *TRY(find_encoder());
+    TRY(check_model(library, by));
     return similar(library,
-                   query_by_embedding(library, TRY(embed(library, sent, box, options.limits,
-                                                         *TRY(find_encoder())))),
+                   query_by_look(library,
+                                 std::make_shared<const Look>(
+                                     TRY(look_at(sent, box, options.limits, by))),
+                                 by),
                    {}, call);
+  }
   const Query query = TRY(query_by_bytes(library, sent, sha256(sent.data(), sent.size()),
                                          options.limits, [this] { return find_encoder(); }));
   return similar(library, query, {}, call);

@@ -172,6 +172,17 @@ class Flat : public VectorIndex {
     return to_float({row_at(at->second), width()});
   }
 
+  std::vector<float> sample(int64_t count) const override {
+    std::shared_lock lock(mu_);
+    std::vector<float> rows;
+    const size_t step = std::max<size_t>(1, ids_.size() / static_cast<size_t>(count));
+    for (size_t i = 0; i < ids_.size(); i += step) {
+      const std::vector<float> row = to_float({row_at(i), width()});
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+    return rows;
+  }
+
   Result<> save(const std::string& path, const IndexStamp& stamp) const override {
     const std::string temporary = path + ".tmp" + std::to_string(::getpid());
     const auto failed = [&] {

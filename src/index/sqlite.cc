@@ -1,10 +1,20 @@
 #include "index/sqlite.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 namespace mimeme::sqlite {
 
 int64_t Row::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+double Row::real(int column) const { return sqlite3_column_double(statement_, column); }
+
+std::span<const uint8_t> Row::blob(int column) const {
+  const auto* bytes = static_cast<const uint8_t*>(sqlite3_column_blob(statement_, column));
+  return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
 
 std::string Row::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -120,6 +130,9 @@ Result<> Connection::run(std::string_view sql, std::initializer_list<Value> valu
     else if (const auto* text = std::get_if<std::string_view>(&value))
       sqlite3_bind_text64(statement, at, text->data() == nullptr ? "" : text->data(), text->size(),
                           SQLITE_STATIC, SQLITE_UTF8);
+    else if (const auto* bytes = std::get_if<std::span<const uint8_t>>(&value))
+      sqlite3_bind_blob64(statement, at, bytes->data() == nullptr ? "" : static_cast<const void*>(bytes->data()),
+                          bytes->size(), SQLITE_STATIC);
   }
   int code = sqlite3_step(statement);
   for (; code == SQLITE_ROW; code = sqlite3_step(statement))
@@ -177,6 +190,75 @@ Error Connection::error() const {
     default:
       return {ErrorCode::kInternal, message};
   }
+}
+
+Result<std::unique_ptr<Database>> Database::create(const std::string& path, const Format& format) {
+  // In this order: a log without its database is nothing, a database without its log may be
+  // damaged.
+  for (const char* const part : {"", "-wal", "-shm"}) {
+    std::error_code error;
+    std::filesystem::remove(path + part, error);
+    if (error) return Error{ErrorCode::kIo, path + part + ": " + error.message()};
+  }
+  {
+    const auto db = TRY(Connection::open(path, Connection::Mode::kCreate));
+    TRY(db->run("PRAGMA journal_mode = WAL"));
+    auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
+    for (const std::string_view statement : format.schema) TRY(db->run(statement));
+    TRY(db->run("PRAGMA application_id = " + std::to_string(format.application)));
+    TRY(db->run("PRAGMA user_version = " + std::to_string(format.version)));
+    TRY(transaction.commit());
+  }
+  return open(path, format);
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Format& format) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return Error{ErrorCode::kNotFound, path + ": does not exist"};
+  std::unique_ptr<Database> database(new Database(path));
+  // A read-only disk, or somebody else's library: SQLite cannot share its log there. A log that is
+  // not empty would be needed, though.
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const auto log_bytes = std::filesystem::file_size(path + "-wal", ignored);
+  database->is_immutable_ = access(path.c_str(), W_OK) != 0 || access(folder.c_str(), W_OK) != 0;
+  if (database->is_immutable_ && !ignored && log_bytes > 0)
+    return Error{ErrorCode::kIo, path + ": its log cannot be read on a read-only disk"};
+  auto db = TRY(database->lease());
+  if (TRY(integer_of(*db, "PRAGMA application_id")) != format.application ||
+      TRY(integer_of(*db, "PRAGMA user_version")) != format.version)
+    return Error{ErrorCode::kCorrupt,
+                 path + ": not a " + format.name + " of this version"};
+  return database;
+}
+
+void Database::Return::operator()(Connection* connection) const {
+  connection->set_filter(nullptr);
+  Lock lock(database->mu_);
+  database->idle_.emplace_back(connection);
+}
+
+Result<Database::Lease> Database::lease() const {
+  {
+    Lock lock(mu_);
+    if (!idle_.empty()) {
+      Lease lease(idle_.back().release(), Return{this});
+      idle_.pop_back();
+      return lease;
+    }
+  }
+  auto connection = TRY(Connection::open(
+      path_, is_immutable_ ? Connection::Mode::kImmutable : Connection::Mode::kExisting));
+  // NORMAL: a power cut may cost the last changes, never the order of them.
+  TRY(connection->run("PRAGMA synchronous = NORMAL"));
+  TRY(connection->run("PRAGMA cache_size = -16384"));  // KiB a connection
+  return Lease(connection.release(), Return{this});
+}
+
+Result<int64_t> integer_of(Connection& db, std::string_view sql) {
+  int64_t value = 0;
+  TRY(db.run(sql, {}, [&](const Row& row) { value = row.integer(0); }));
+  return value;
 }
 
 Result<Transaction> Transaction::begin(Connection& connection, std::string_view sql) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 
 struct sqlite3;  // of sqlite3.h, which stays in the .cc files
@@ -25,13 +27,15 @@ struct sqlite3_stmt;
 namespace mimeme::sqlite {
 
 // What a `?` stands for; borrowed for the length of the call.
-using Value = std::variant<int64_t, double, std::string_view>;
+using Value = std::variant<int64_t, double, std::string_view, std::span<const uint8_t>>;
 
 class Row {
  public:
   explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
   int64_t integer(int column) const;
+  double real(int column) const;
   std::string text(int column) const;
+  std::span<const uint8_t> blob(int column) const;  // until the next row
 
  private:
   sqlite3_stmt* statement_;
@@ -78,6 +82,41 @@ class Connection {
   struct Tokenizer;
   std::unique_ptr<Tokenizer> fold_, stem_;
 };
+
+// A file of this program's own, in WAL mode, with a connection for each thread that asks for one.
+// Thread-safe.
+struct Format {
+  const char* name;                         // "text index", for errors
+  int64_t application, version;             // PRAGMA application_id, user_version
+  std::span<const std::string_view> schema;  // the statements that make it
+};
+
+class Database {
+ public:
+  // An empty one, in place of whatever lay there.
+  static Result<std::unique_ptr<Database>> create(const std::string& path, const Format& format);
+  // kNotFound; kCorrupt for anything else than a file of this format.
+  static Result<std::unique_ptr<Database>> open(const std::string& path, const Format& format);
+
+  struct Return {
+    const Database* database = nullptr;
+    void operator()(Connection* connection) const;
+  };
+  using Lease = std::unique_ptr<Connection, Return>;  // goes back to the pool when it dies
+  Result<Lease> lease() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit Database(std::string path) : path_(std::move(path)) {}
+
+  const std::string path_;
+  bool is_immutable_ = false;  // constant after open(): the file cannot be written
+  mutable Mutex mu_;
+  mutable std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mu_);
+};
+
+// The first column of the only row.
+Result<int64_t> integer_of(Connection& db, std::string_view sql);
 
 // Rolled back unless committed.
 class Transaction {

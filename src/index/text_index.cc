@@ -1,8 +1,5 @@
 #include "index/text_index.h"
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -14,6 +11,7 @@ namespace mimeme {
 namespace {
 
 using sqlite::Connection;
+using sqlite::integer_of;
 using sqlite::Row;
 using sqlite::Transaction;
 
@@ -37,15 +35,8 @@ constexpr std::string_view kSchema[] = {
     "CREATE VIRTUAL TABLE parts USING fts5 (canonical, content = '', tokenize = 'trigram')",
     "INSERT INTO texts (texts, rank) VALUES ('automerge', 2)",
     "INSERT INTO parts (parts, rank) VALUES ('automerge', 2)",
-    "PRAGMA application_id = 1835625829",
-    "PRAGMA user_version = 1",
 };
-
-Result<int64_t> integer_of(Connection& db, std::string_view sql) {
-  int64_t value = 0;
-  TRY(db.run(sql, {}, [&](const Row& row) { value = row.integer(0); }));
-  return value;
-}
+constexpr sqlite::Format kFormat{"text index", kApplication, kVersion, kSchema};
 
 Result<std::optional<TextDocument>> document(Connection& db, ImageId id) {
   std::optional<TextDocument> found;
@@ -124,72 +115,23 @@ Result<> commit(Connection& db, Transaction& transaction, int64_t more_docs, int
 
 }  // namespace
 
-TextIndex::TextIndex(std::string path) : path_(std::move(path)) {}
+TextIndex::TextIndex(std::unique_ptr<sqlite::Database> database) : database_(std::move(database)) {}
 TextIndex::~TextIndex() = default;
 
 Result<std::unique_ptr<TextIndex>> TextIndex::create(const std::string& path) {
-  // In this order: a log without its database is nothing, a database without its log may be
-  // damaged.
-  for (const char* const part : {"", "-wal", "-shm"}) {
-    std::error_code error;
-    std::filesystem::remove(path + part, error);
-    if (error) return Error{ErrorCode::kIo, path + part + ": " + error.message()};
-  }
-  {
-    const auto db = TRY(Connection::open(path, Connection::Mode::kCreate));
-    TRY(db->run("PRAGMA journal_mode = WAL"));
-    auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
-    for (const std::string_view statement : kSchema) TRY(db->run(statement));
-    TRY(transaction.commit());
-  }
-  return open(path);
+  return std::unique_ptr<TextIndex>(
+      new TextIndex(TRY(sqlite::Database::create(path, kFormat))));
 }
 
 Result<std::unique_ptr<TextIndex>> TextIndex::open(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored))
-    return Error{ErrorCode::kNotFound, path + ": does not exist"};
-  std::unique_ptr<TextIndex> index(new TextIndex(path));
-  // A read-only disk, or somebody else's library: SQLite cannot share its log there. A log that is
-  // not empty would be needed, though.
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const auto log_bytes = std::filesystem::file_size(path + "-wal", ignored);
-  index->is_immutable_ = access(path.c_str(), W_OK) != 0 || access(folder.c_str(), W_OK) != 0;
-  if (index->is_immutable_ && !ignored && log_bytes > 0)
-    return Error{ErrorCode::kIo, path + ": its log cannot be read on a read-only disk"};
-  auto db = TRY(index->lease());
-  if (TRY(integer_of(*db, "PRAGMA application_id")) != kApplication ||
-      TRY(integer_of(*db, "PRAGMA user_version")) != kVersion ||
-      TRY(integer_of(*db, "SELECT count(*) FROM state")) != 1)
+  std::unique_ptr<TextIndex> index(new TextIndex(TRY(sqlite::Database::open(path, kFormat))));
+  if (TRY(index->integer("SELECT count(*) FROM state")) != 1)
     return Error{ErrorCode::kCorrupt, path + ": not a text index of this version"};
   return index;
 }
 
-void TextIndex::Return::operator()(Connection* connection) const {
-  connection->set_filter(nullptr);
-  Lock lock(index->mu_);
-  index->idle_.emplace_back(connection);
-}
-
-Result<TextIndex::Lease> TextIndex::lease() const {
-  {
-    Lock lock(mu_);
-    if (!idle_.empty()) {
-      Lease lease(idle_.back().release(), Return{this});
-      idle_.pop_back();
-      return lease;
-    }
-  }
-  auto connection = TRY(Connection::open(
-      path_, is_immutable_ ? Connection::Mode::kImmutable : Connection::Mode::kExisting));
-  // NORMAL: a power cut may cost the last changes, never the order of them; the seq is one of them.
-  TRY(connection->run("PRAGMA synchronous = NORMAL"));
-  TRY(connection->run("PRAGMA cache_size = -16384"));  // KiB a connection
-  return Lease(connection.release(), Return{this});
-}
-
 Result<int64_t> TextIndex::integer(std::string_view sql) const {
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   return integer_of(*db, sql);
 }
 
@@ -197,10 +139,10 @@ Result<int64_t> TextIndex::seq() const { return integer("SELECT seq FROM state")
 Result<int64_t> TextIndex::count() const { return integer("SELECT docs FROM state"); }
 
 Result<> TextIndex::verify() const {
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   std::string found;
   TRY(db->run("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.text(0); }));
-  if (found != "ok") return Error{ErrorCode::kCorrupt, path_ + ": " + found};
+  if (found != "ok") return Error{ErrorCode::kCorrupt, database_->path() + ": " + found};
   for (const char* const table : {"texts", "parts"}) {
     const auto checked = db->run("INSERT INTO " + std::string(table) + " (" + table +
                                  ") VALUES ('integrity-check')");
@@ -210,13 +152,13 @@ Result<> TextIndex::verify() const {
 }
 
 Result<std::optional<TextDocument>> TextIndex::row(ImageId id) const {
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   return document(*db, id);
 }
 
 Result<> TextIndex::upsert(std::span<const TextDocument> documents, int64_t seq) {
   Lock lock(write_mu_);
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
   int64_t more = 0;
   for (const TextDocument& doc : documents) {
@@ -230,7 +172,7 @@ Result<> TextIndex::upsert(std::span<const TextDocument> documents, int64_t seq)
 
 Result<> TextIndex::remove(std::span<const ImageId> ids, int64_t seq) {
   Lock lock(write_mu_);
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
   int64_t gone = 0;
   for (const ImageId id : ids) gone += TRY(forget(*db, id));
@@ -239,7 +181,7 @@ Result<> TextIndex::remove(std::span<const ImageId> ids, int64_t seq) {
 
 Result<std::vector<TextHit>> TextIndex::search(const TextQuery& query,
                                                const TextSearchOptions& options) const {
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   db->set_filter(options.filter);
   auto transaction = TRY(Transaction::begin(*db, "BEGIN"));
   auto hits = TRY(search_text(*db, query, options));
@@ -248,7 +190,7 @@ Result<std::vector<TextHit>> TextIndex::search(const TextQuery& query,
 }
 
 Result<std::vector<ImageId>> TextIndex::containing(std::span<const TextTerm> terms) const {
-  auto db = TRY(lease());
+  auto db = TRY(database_->lease());
   return find_containing(*db, terms);
 }
 

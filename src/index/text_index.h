@@ -31,7 +31,7 @@
 namespace mimeme {
 
 namespace sqlite {
-class Connection;
+class Database;
 }
 
 enum class TextField { kOcr, kDescription, kCategory, kName };
@@ -104,22 +104,11 @@ class TextIndex {
   Result<std::vector<ImageId>> containing(std::span<const TextTerm> terms) const;
 
  private:
-  using Connections = std::vector<std::unique_ptr<sqlite::Connection>>;
-  struct Return {
-    const TextIndex* index = nullptr;
-    void operator()(sqlite::Connection* connection) const;
-  };
-  using Lease = std::unique_ptr<sqlite::Connection, Return>;  // goes back to the pool when it dies
-
-  explicit TextIndex(std::string path);
-  Result<Lease> lease() const;
+  explicit TextIndex(std::unique_ptr<sqlite::Database> database);
   Result<int64_t> integer(std::string_view sql) const;
 
-  const std::string path_;
-  bool is_immutable_ = false;  // constant after open(): the file cannot be written
-  Mutex write_mu_;             // one change at a time
-  mutable Mutex mu_;
-  mutable Connections idle_ GUARDED_BY(mu_);
+  const std::unique_ptr<sqlite::Database> database_;
+  Mutex write_mu_;  // one change at a time
 };
 
 }  // namespace mimeme

@@ -58,6 +58,9 @@ class VectorIndex {
   // The row as it is stored (f16 precision), or empty. For `check`.
   virtual std::vector<float> row(ImageId id) const = 0;
 
+  // About `count` of the rows, spread evenly: n × dim(). What is typical of them all.
+  virtual std::vector<float> sample(int64_t count) const = 0;
+
   // Writes a temporary file beside `path`, syncs it, renames it: a reader sees the old file or the
   // new one. kIo.
   virtual Result<> save(const std::string& path, const IndexStamp& stamp) const = 0;

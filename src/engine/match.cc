@@ -1,0 +1,273 @@
+// match(): which images are the same picture as the query, or of the same template.
+//
+// An embedding says what pictures show, so its neighbours are the candidates; it cannot tell one
+// caption from another, and a picture's frame, mirror image or negative moves it. So the candidates
+// are compared in detail: keypoints say how the query lies in the candidate, if it does, and then
+// block by block whether the two show the same there. That one picture is simply the whole of the
+// other is always tried, which small and blurred pictures need, as they have no keypoints.
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/search.h"
+
+namespace mimeme {
+namespace {
+
+constexpr int kCandidates = 60;  // that are compared in detail
+constexpr int kPartCandidates = 240;
+
+// Blocks as compare() counts them. Words that happen to be alike align too, but cover little.
+constexpr double kMinCoverage = 0.15;
+constexpr int kMinTextured = 8;
+constexpr int kAlignedInliers = 6;
+constexpr double kTemplateShare = 0.4;     // of the textured blocks, that agree
+constexpr double kPictureShare = 0.88;
+constexpr double kPictureConflicts = 0.01;
+constexpr double kPictureCoverage = 0.5;   // of the candidate
+// Of a part of a picture every other one of its template has the same part; so if there are others,
+// it is not known which one it was.
+constexpr double kWhole = 0.85;
+
+// How well a candidate stands the comparison.
+struct Evidence {
+  Agreement agreement;
+  bool is_aligned = false;
+  double share() const {
+    return agreement.textured == 0 ? 0 : 1.0 * agreement.agreeing / agreement.textured;
+  }
+  double conflicts() const {
+    return agreement.textured == 0 ? 0 : 1.0 * agreement.conflicting / agreement.textured;
+  }
+  int score() const { return agreement.agreeing - 2 * agreement.conflicting; }
+  bool shows_enough() const {
+    return is_aligned && agreement.coverage >= kMinCoverage && agreement.textured >= kMinTextured;
+  }
+  bool is_same_template() const { return shows_enough() && share() >= kTemplateShare; }
+  bool is_same_picture() const {
+    return shows_enough() && agreement.coverage >= kPictureCoverage && share() >= kPictureShare &&
+           conflicts() <= kPictureConflicts;
+  }
+};
+
+struct Candidate {
+  ImageId id = 0;
+  float cosine = 0;
+  std::optional<Look> look;
+  Evidence evidence;
+};
+
+// How the query may be turned before it is compared.
+enum class Turn { kNone, kMirrored, kNegated };
+
+// A view of the query in one turn.
+struct Turned {
+  LocalFeatures features;
+  Pyramid picture;
+};
+
+Turned turned(const Look::View& view, Turn turn) {
+  switch (turn) {
+    case Turn::kMirrored:
+      return {mirrored(view.features), Pyramid(mirrored(view.picture))};
+    case Turn::kNegated:
+      return {negated(view.features), Pyramid(negated(view.picture))};
+    case Turn::kNone:
+      break;
+  }
+  return {view.features, Pyramid(view.picture)};
+}
+
+// From the middles of one picture's pixels to those of the other, if one is the whole of the other.
+Affine stretch(int width, int height, int to_width, int to_height) {
+  const double across = 1.0 * to_width / width, down = 1.0 * to_height / height;
+  return {across, 0, (across - 1) / 2, 0, down, (down - 1) / 2};
+}
+
+Affine after(const Affine& second, const Affine& first) {
+  return {second.xx * first.xx + second.xy * first.yx,
+          second.xx * first.xy + second.xy * first.yy,
+          second.xx * first.x0 + second.xy * first.y0 + second.x0,
+          second.yx * first.xx + second.yy * first.yx,
+          second.yx * first.xy + second.yy * first.yy,
+          second.yx * first.x0 + second.yy * first.y0 + second.y0};
+}
+
+void consider(const Evidence& evidence, Candidate& candidate) {
+  if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
+    candidate.evidence = evidence;
+}
+
+void compare_to(const Turned& query, Candidate& candidate) {
+  const Look::View& whole = candidate.look->views.front();
+  const Grey& kept = whole.picture;
+  const int width = query.picture.width(), height = query.picture.height();
+  consider({.agreement = compare(kept, query.picture,
+                                 stretch(kept.width, kept.height, width, height)),
+            .is_aligned = true},
+           candidate);
+  if (candidate.evidence.is_same_picture()) return;
+  const auto alignment = align(query.features, whole.features);
+  if (!alignment || alignment->inliers < kAlignedInliers) return;
+  // Features of a kept picture were found in a larger one than that which was kept.
+  const Affine to_query = after(
+      stretch(query.features.width, query.features.height, width, height),
+      after(alignment->map.inverse(),
+            stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
+  consider({.agreement = compare(kept, query.picture, to_query), .is_aligned = true}, candidate);
+}
+
+// The best of the query's views and of the images' in each vector index.
+class Candidates {
+ public:
+  Candidates(const Searchable& searchable, const SimilarOptions& options)
+      : searchable_(searchable), options_(options) {}
+
+  void add(std::span<const float> vector, int limit) {
+    for (const Hit& hit : searchable_.index->search(vector, {.limit = limit, .filter = filter()}))
+      note(hit.id, hit.similarity);
+    if (!searchable_.parts || searchable_.parts->size() == 0) return;
+    const auto wanted = filter();
+    const SearchOptions parts{
+        .limit = kPartCandidates,
+        .filter = [&](int64_t part) { return !wanted || wanted(image_of_part(part)); }};
+    for (const Hit& hit : searchable_.parts->search(vector, parts)) {
+      const ImageId id = image_of_part(hit.id);
+      // An image that has gone may have left parts behind, until the next look.
+      if (best_.contains(id) || !searchable_.index->row(id).empty()) note(id, hit.similarity);
+    }
+  }
+
+  // Nearest first.
+  std::vector<Candidate> take() {
+    std::vector<Candidate> all;
+    for (const auto& [id, cosine] : best_) all.push_back({.id = id, .cosine = cosine});
+    std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+      return a.cosine != b.cosine ? a.cosine > b.cosine : a.id < b.id;
+    });
+    return all;
+  }
+
+ private:
+  std::function<bool(ImageId)> filter() const {
+    if (options_.exclude.empty()) return options_.filter;
+    return [this](ImageId id) {
+      return std::find(options_.exclude.begin(), options_.exclude.end(), id) ==
+                 options_.exclude.end() &&
+             (!options_.filter || options_.filter(id));
+    };
+  }
+  void note(ImageId id, float cosine) {
+    float& best = best_[id];
+    best = std::max(best, cosine);
+  }
+
+  const Searchable& searchable_;
+  const SimilarOptions& options_;
+  std::unordered_map<ImageId, float> best_;
+};
+
+// Whether any is at least of the query's template.
+bool compare_all(const Look& look, Turn turn, std::span<Candidate> candidates) {
+  std::vector<Turned> views;
+  for (const Look::View& view : look.views)
+    if (!view.picture.pixels.empty()) views.push_back(turned(view, turn));
+  bool found = false;
+  for (Candidate& candidate : candidates) {
+    if (!candidate.look) continue;
+    for (const Turned& view : views)
+      if (!candidate.evidence.is_same_picture()) compare_to(view, candidate);
+    found = found || candidate.evidence.is_same_template();
+  }
+  return found;
+}
+
+Result<> fetch_looks(const Library& library, std::span<Candidate> candidates) {
+  const auto store = library.features();
+  if (!store) return {};
+  std::vector<ImageId> ids;
+  for (const Candidate& candidate : candidates)
+    if (!candidate.look) ids.push_back(candidate.id);
+  const std::vector<StoredFeatures> stored = TRY(store->get(ids));
+  auto next = stored.begin();
+  for (Candidate& candidate : candidates) {
+    if (candidate.look || next == stored.end() || next->image != candidate.id) continue;
+    candidate.look = TRY(to_look(*next++));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Hit>> match(const Library& library, const Query& query,
+                               const SimilarOptions& options) {
+  const auto searchable = library.searchable();
+  if (!searchable || query.vector.empty()) return std::vector<Hit>{};
+  if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
+    return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
+  const int limit = std::max(options.limit, kCandidates);
+  Candidates by_vector(*searchable, options);
+  by_vector.add(query.vector, limit);
+  if (query.look)
+    for (size_t i = 1; i < query.look->views.size(); ++i)
+      by_vector.add(searchable->project(query.look->views[i].raw), kCandidates);
+  std::vector<Candidate> all = by_vector.take();
+  // Those that go into detail.
+  const auto best = [&] {
+    return std::span(all).first(std::min<size_t>(all.size(), kCandidates));
+  };
+  if (query.look) {
+    TRY(fetch_looks(library, best()));
+    bool found = compare_all(*query.look, Turn::kNone, best()) ||
+                 compare_all(*query.look, Turn::kMirrored, best());
+    if (!found && query.embed_negative) {
+      Candidates again(*searchable, options);
+      again.add(searchable->project(TRY(query.embed_negative())), kCandidates);
+      std::vector<Candidate> more = again.take();
+      if (more.size() > kCandidates) more.resize(kCandidates);
+      TRY(fetch_looks(library, more));
+      if (compare_all(*query.look, Turn::kNegated, more)) {
+        std::unordered_map<ImageId, size_t> at;
+        for (size_t i = 0; i < all.size(); ++i) at[all[i].id] = i;
+        for (Candidate& candidate : more) {
+          const auto known = at.find(candidate.id);
+          if (known == at.end()) {
+            all.push_back(std::move(candidate));
+          } else {
+            candidate.cosine = std::max(candidate.cosine, all[known->second].cosine);
+            all[known->second] = std::move(candidate);
+          }
+        }
+      }
+    }
+  }
+
+  const auto same_pictures = std::count_if(all.begin(), all.end(), [](const Candidate& candidate) {
+    return candidate.evidence.is_same_picture();
+  });
+  std::vector<Hit> hits;
+  for (const Candidate& candidate : all) {
+    const Evidence& evidence = candidate.evidence;
+    const auto quality = static_cast<float>(
+        std::clamp(evidence.share() - evidence.conflicts(), 0.0, 1.0));
+    const auto confidence =
+        static_cast<float>(searchable->background.confidence(candidate.cosine));
+    const bool is_certain = evidence.agreement.coverage >= kWhole || same_pictures == 1;
+    Hit hit{.id = candidate.id, .similarity = kSameTemplateFrom * 0.999F * confidence};
+    if (evidence.is_same_picture() && is_certain) {
+      hit.similarity = kSamePictureFrom + (1 - kSamePictureFrom) * quality;
+    } else if (evidence.is_same_template()) {
+      hit.similarity =
+          kSameTemplateFrom + (kSamePictureFrom - kSameTemplateFrom) * 0.999F * quality;
+    }
+    if (hit.similarity >= options.min_similarity) hits.push_back(hit);
+  }
+  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity : a.id < b.id;
+  });
+  if (std::cmp_greater(hits.size(), options.limit)) hits.resize(static_cast<size_t>(options.limit));
+  return hits;
+}
+
+}  // namespace mimeme

@@ -1,0 +1,193 @@
+#include "index/feature_store.h"
+
+#include <cstring>
+#include <utility>
+
+#include "core/parts.h"
+#include "index/sqlite.h"
+
+namespace mimeme {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Row;
+using sqlite::Transaction;
+
+static_assert(kMaxParts <= 8);
+
+// docs/format.md says what these are.
+constexpr std::string_view kSchema[] = {
+    "CREATE TABLE state (seq INTEGER NOT NULL)",
+    "INSERT INTO state VALUES (0)",
+    "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL, "
+    "features BLOB NOT NULL, picture BLOB NOT NULL)",
+    "CREATE TABLE parts (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, model INTEGER NOT NULL, "
+    "x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL, "
+    "embedding BLOB NOT NULL)",
+    "CREATE INDEX parts_seq ON parts (seq)",
+    "CREATE TABLE removals (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
+    "CREATE INDEX removals_seq ON removals (seq)",
+};
+constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 1, kSchema};  // "mimf"
+
+std::span<const uint8_t> as_bytes(std::span<const Half> numbers) {
+  return {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size_bytes()};
+}
+
+std::vector<uint8_t> copied(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
+
+void append_halves(std::span<const uint8_t> bytes, std::vector<Half>& to) {
+  const size_t before = to.size(), more = bytes.size() / sizeof(Half);
+  to.resize(before + more);
+  if (more > 0) std::memcpy(&to[before], bytes.data(), more * sizeof(Half));
+}
+
+Region region_of(const Row& row, int first) {
+  return {row.real(first), row.real(first + 1), row.real(first + 2), row.real(first + 3)};
+}
+
+Result<> forget(Connection& db, ImageId image, int64_t seq) {
+  const int64_t first = part_id(image, 0), end = part_id(image + 1, 0);
+  TRY(db.run("INSERT OR REPLACE INTO removals SELECT id, ? FROM parts WHERE id >= ? AND id < ?",
+             {seq, first, end}));
+  TRY(db.run("DELETE FROM parts WHERE id >= ? AND id < ?", {first, end}));
+  return db.run("DELETE FROM images WHERE id = ?", {image});
+}
+
+}  // namespace
+
+FeatureStore::FeatureStore(std::unique_ptr<sqlite::Database> database)
+    : database_(std::move(database)) {}
+FeatureStore::~FeatureStore() = default;
+
+Result<std::unique_ptr<FeatureStore>> FeatureStore::create(const std::string& path) {
+  return std::unique_ptr<FeatureStore>(
+      new FeatureStore(TRY(sqlite::Database::create(path, kFormat))));
+}
+
+Result<std::unique_ptr<FeatureStore>> FeatureStore::open(const std::string& path) {
+  return std::unique_ptr<FeatureStore>(
+      new FeatureStore(TRY(sqlite::Database::open(path, kFormat))));
+}
+
+Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model) {
+  Lock lock(write_mu_);
+  auto db = TRY(database_->lease());
+  auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
+  int64_t seq = TRY(sqlite::integer_of(*db, "SELECT seq FROM state"));
+  for (const StoredFeatures& one : images) {
+    TRY(forget(*db, one.image, ++seq));
+    TRY(db->run("INSERT INTO images VALUES (?, ?, ?, ?, ?)",
+                {one.image, std::span<const uint8_t>(one.sha256), model,
+                 std::span<const uint8_t>(one.features), std::span<const uint8_t>(one.picture)}));
+    ++seq;
+    for (size_t n = 0; n < one.parts.size() && n < kMaxParts; ++n) {
+      const Region& at = one.parts[n].region;
+      const int64_t id = part_id(one.image, n);
+      TRY(db->run("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                  {id, seq, model, at.left, at.top, at.width, at.height,
+                   as_bytes(one.parts[n].embedding)}));
+      TRY(db->run("DELETE FROM removals WHERE id = ?", {id}));
+    }
+  }
+  TRY(db->run("UPDATE state SET seq = ?", {seq}));
+  return transaction.commit();
+}
+
+Result<> FeatureStore::remove(std::span<const ImageId> images) {
+  Lock lock(write_mu_);
+  auto db = TRY(database_->lease());
+  auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
+  const int64_t seq = TRY(sqlite::integer_of(*db, "SELECT seq FROM state")) + 1;
+  for (const ImageId image : images) TRY(forget(*db, image, seq));
+  TRY(db->run("UPDATE state SET seq = ?", {seq}));
+  return transaction.commit();
+}
+
+Result<int64_t> FeatureStore::count(int64_t model) const {
+  auto db = TRY(database_->lease());
+  int64_t count = 0;
+  TRY(db->run("SELECT count(*) FROM images WHERE model = ?", {model},
+              [&](const Row& row) { count = row.integer(0); }));
+  return count;
+}
+
+Result<bool> FeatureStore::contains(ImageId image, const Sha256& sha256, int64_t model) const {
+  auto db = TRY(database_->lease());
+  bool found = false;
+  TRY(db->run("SELECT 1 FROM images WHERE id = ? AND sha256 = ? AND model = ?",
+              {image, std::span<const uint8_t>(sha256), model}, [&](const Row&) { found = true; }));
+  return found;
+}
+
+Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) const {
+  auto db = TRY(database_->lease());
+  std::vector<ImageId> ids;
+  TRY(db->run("SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?", {after, int64_t{limit}},
+              [&](const Row& row) { ids.push_back(row.integer(0)); }));
+  return ids;
+}
+
+Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> images) const {
+  auto db = TRY(database_->lease());
+  std::vector<StoredFeatures> found;
+  for (const ImageId image : images) {
+    StoredFeatures one{.image = image};
+    bool is_there = false;
+    TRY(db->run("SELECT features, picture FROM images WHERE id = ?", {image},
+                [&](const Row& row) {
+                  is_there = true;
+                  one.features = copied(row.blob(0));
+                  one.picture = copied(row.blob(1));
+                }));
+    if (!is_there) continue;
+    TRY(db->run("SELECT x, y, width, height FROM parts WHERE id >= ? AND id < ? ORDER BY id",
+                {part_id(image, 0), part_id(image + 1, 0)}, [&](const Row& row) {
+                  one.parts.push_back({.region = region_of(row, 0), .embedding = {}});
+                }));
+    found.push_back(std::move(one));
+  }
+  return found;
+}
+
+Result<std::vector<StoredPart>> FeatureStore::parts(ImageId image, int64_t model) const {
+  auto db = TRY(database_->lease());
+  std::vector<StoredPart> parts;
+  TRY(db->run("SELECT x, y, width, height, embedding FROM parts WHERE id >= ? AND id < ? AND "
+              "model = ? ORDER BY id",
+              {part_id(image, 0), part_id(image + 1, 0), model}, [&](const Row& row) {
+                parts.push_back({.region = region_of(row, 0), .embedding = {}});
+                append_halves(row.blob(4), parts.back().embedding);
+              }));
+  return parts;
+}
+
+Result<FeatureStore::PartRows> FeatureStore::parts_since(int64_t seq, int limit,
+                                                         int64_t model) const {
+  auto db = TRY(database_->lease());
+  PartRows page{.ids = {}, .rows = {}, .seq = seq};
+  // Whole images, whose parts have one seq: up to that of the last row of the page.
+  int64_t last = seq;
+  TRY(db->run("SELECT max(seq) FROM (SELECT seq FROM parts WHERE seq > ? AND model = ? ORDER BY seq LIMIT "
+              "?)",
+              {seq, model, int64_t{limit}}, [&](const Row& row) { last = row.integer(0); }));
+  TRY(db->run("SELECT id, seq, embedding FROM parts WHERE seq > ? AND seq <= ? AND model = ? "
+              "ORDER BY seq, id",
+              {seq, last, model}, [&](const Row& row) {
+                page.ids.push_back(row.integer(0));
+                append_halves(row.blob(2), page.rows);
+              }));
+  if (last > seq) page.seq = last;
+  return page;
+}
+
+Result<FeatureStore::Removals> FeatureStore::removals_since(int64_t seq) const {
+  auto db = TRY(database_->lease());
+  Removals removals;
+  removals.seq = TRY(sqlite::integer_of(*db, "SELECT seq FROM state"));
+  TRY(db->run("SELECT id FROM removals WHERE seq > ? ORDER BY id", {seq},
+              [&](const Row& row) { removals.ids.push_back(row.integer(0)); }));
+  return removals;
+}
+
+}  // namespace mimeme
