@@ -10,6 +10,7 @@ find_package(CLI11 REQUIRED)
 find_package(CURL 7.85 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(prometheus-cpp REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.13)
 # VLFeat comes without a pkg-config file.
 find_path(VLFEAT_INCLUDE vl/sift.h REQUIRED)

@@ -85,13 +85,17 @@ Result<ExitCode> similar(const Context& context, const SimilarArguments& argumen
     fmt::print(context.out, "no good match: nothing in the library is at or above {:.2f}\n",
                arguments.min_similarity);
   } else {
-    std::vector<std::vector<std::string>> rows{{"similarity", "id", "size", "path"}};
+    if (hits.front().similarity < kWorthALook)
+      fmt::print(context.out, "no good match; the nearest are:\n");
+    static constexpr const char* kRelations[] = {"related", "same template", "same picture"};
+    std::vector<std::vector<std::string>> rows{{"similarity", "what", "id", "size", "path"}};
     for (const SimilarHit& hit : hits) {
-      rows.push_back({fmt::format("{:.3f}", hit.similarity), std::to_string(hit.image.id),
-                      size_text(hit.image.info),
+      rows.push_back({fmt::format("{:.3f}", hit.similarity),
+                      kRelations[static_cast<int>(relation_of(hit.similarity))],
+                      std::to_string(hit.image.id), size_text(hit.image.info),
                       hit.image.paths.empty() ? "" : hit.image.paths.front()});
       for (size_t i = 1; i < hit.image.paths.size(); ++i)
-        rows.push_back({"", "", "", hit.image.paths[i]});
+        rows.push_back({"", "", "", "", hit.image.paths[i]});
     }
     print_table(context, rows);
   }

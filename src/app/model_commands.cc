@@ -265,8 +265,8 @@ Result<ExitCode> evaluate_command(const Context& context, const EvaluateArgument
     print_json(context, Json::Object{{"tasks", std::move(tasks)}, {"skipped", std::move(skipped)}});
     return kExitDone;
   }
-  std::vector<std::vector<std::string>> rows{
-      {"task", "queries", "R@1", "R@10", "P@5", "mAP", "p50 ms", "p99 ms", "same (right)", "labelled"}};
+  std::vector<std::vector<std::string>> rows{{"task", "queries", "R@1", "R@10", "P@5", "mAP",
+                                              "p50 ms", "p99 ms", "same (right)", "labelled"}};
   const auto row = [&](const TaskReport& t) {
     const auto share = [](double v) { return fmt::format("{:.3f}", v); };
     rows.push_back({t.task, std::to_string(t.queries), share(t.r1), share(t.r10), share(t.p5),

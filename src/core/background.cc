@@ -34,9 +34,8 @@ Background background_of(std::span<const float> rows, int dim, int64_t images) {
                                          rows.begin() + static_cast<ptrdiff_t>((i + 1) * width),
                                          rows.begin() + static_cast<ptrdiff_t>(j * width), 0.0F));
   const auto quantile = [&](double exceeded_by) {
-    const auto at =
-        pairs.begin() +
-        static_cast<ptrdiff_t>((1 - exceeded_by) * static_cast<double>(pairs.size() - 1));
+    const auto at = pairs.begin() + static_cast<ptrdiff_t>((1 - exceeded_by) *
+                                                           static_cast<double>(pairs.size() - 1));
     std::nth_element(pairs.begin(), at, pairs.end());
     return static_cast<double>(*at);
   };

@@ -7,13 +7,14 @@
 namespace mimeme {
 namespace {
 
-constexpr int kBlock = 8;         // pixels
-constexpr int kSlack = 1;         // pixels that the map may be off by
-constexpr double kTexture = 7;    // standard deviation of brightness from which a block shows something
+constexpr int kBlock = 8;  // pixels
+constexpr int kSlack = 1;  // pixels that the map may be off by
+constexpr double kTexture =
+    7;  // standard deviation of brightness from which a block shows something
 constexpr double kStrong = 16;    // and clearly so
 constexpr double kAgrees = 0.75;  // correlation
 constexpr double kConflicts = 0.4;
-constexpr int kMinSide = 32;      // pixels of the smallest level
+constexpr int kMinSide = 32;  // pixels of the smallest level
 
 double sample(const Grey& picture, double x, double y) {
   x = std::clamp(x, 0.0, picture.width - 1.0);
@@ -63,10 +64,10 @@ Grey halved(const Grey& picture) {
   };
   for (int y = 0; y < half.height; ++y)
     for (int x = 0; x < half.width; ++x)
-      half.pixels.push_back(static_cast<uint8_t>((at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) +
-                                                  at(2 * x, 2 * y + 1) +
-                                                  at(2 * x + 1, 2 * y + 1) + 2) /
-                                                 4));
+      half.pixels.push_back(
+          static_cast<uint8_t>((at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) +
+                                at(2 * x + 1, 2 * y + 1) + 2) /
+                               4));
   return half;
 }
 
@@ -108,7 +109,8 @@ Pyramid::Pyramid(Grey picture) {
 Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) {
   // The level whose pixels are about as large as those of `picture`.
   const double scale = std::sqrt(std::abs(map.determinant()));
-  const auto wanted = static_cast<size_t>(std::max(0.0, std::round(std::log2(std::max(scale, 1.0)))));
+  const auto wanted =
+      static_cast<size_t>(std::max(0.0, std::round(std::log2(std::max(scale, 1.0)))));
   const size_t at_level = std::min(wanted, other.levels_.size() - 1);
   const Grey& level = other.levels_[at_level];
   const double shrink = std::exp2(static_cast<double>(at_level));
@@ -154,21 +156,24 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
           mapped[y * kSpan + x] = sample(level, u, v);
         }
       double best = -1, other_deviation = 0;
-      for (int dy = 0; dy <= 2 * kSlack; ++dy)
-        for (int dx = 0; dx <= 2 * kSlack; ++dx) {
-          double s = 0, ss = 0, product = 0;
-          for (int y = 0; y < kBlock; ++y)
-            for (int x = 0; x < kBlock; ++x) {
-              const double value = mapped[(y + dy) * kSpan + x + dx];
-              s += value;
-              ss += value * value;
-              product += value * own[y * kBlock + x];
-            }
-          const double m = s / kCount, d = std::sqrt(std::max(0.0, ss / kCount - m * m));
-          if (dx == kSlack && dy == kSlack) other_deviation = d;
-          if (d > 1 && deviation > 1)
-            best = std::max(best, (product / kCount - m * mean) / (d * deviation));
-        }
+      // In place first: most that agree do so there.
+      constexpr int kShifts = 2 * kSlack + 1, kMiddle = kSlack * kShifts + kSlack;
+      for (int shift = 0; shift < kShifts * kShifts && best < kAgrees; ++shift) {
+        const int at = shift == 0 ? kMiddle : shift <= kMiddle ? shift - 1 : shift;
+        const int dx = at % kShifts, dy = at / kShifts;
+        double s = 0, ss = 0, product = 0;
+        for (int y = 0; y < kBlock; ++y)
+          for (int x = 0; x < kBlock; ++x) {
+            const double value = mapped[(y + dy) * kSpan + x + dx];
+            s += value;
+            ss += value * value;
+            product += value * own[y * kBlock + x];
+          }
+        const double m = s / kCount, d = std::sqrt(std::max(0.0, ss / kCount - m * m));
+        if (at == kMiddle) other_deviation = d;
+        if (d > 1 && deviation > 1)
+          best = std::max(best, (product / kCount - m * mean) / (d * deviation));
+      }
       if (std::max(deviation, other_deviation) < kTexture) continue;
       ++result.textured;
       sum_of_correlations += best;

@@ -13,16 +13,16 @@ namespace {
 
 // Of a side, to be plain: this share of its pixels is within kPlain of their median.
 constexpr double kPlainShare = 0.95;
-constexpr int kPlain = 14, kForeign = 22;  // differences of a colour channel
+constexpr int kPlain = 14, kForeign = 22;               // differences of a colour channel
 constexpr double kMinFramed = 0.06, kMaxFramed = 0.93;  // of the picture's area
 constexpr double kMinFramedSide = 0.15;
-constexpr double kFramedFill = 0.6;  // a picture has little of the ground's colour in it
-constexpr int kSeamStep = 14;        // brightness across a seam
-constexpr double kSeamShare = 0.72;  // of the seam's length that has such a step
+constexpr double kFramedFill = 0.6;     // a picture has little of the ground's colour in it
+constexpr int kSeamStep = 14;           // brightness across a seam
+constexpr double kSeamShare = 0.72;     // of the seam's length that has such a step
 constexpr double kSeamStandsOut = 0.5;  // that share, above its surroundings'
-constexpr double kSeamMargin = 0.2;  // no panel is smaller
-constexpr int kMinPanel = 24;        // pixels
-constexpr int kMaxDepth = 2;         // 2 × 2 panels
+constexpr double kSeamMargin = 0.2;     // no panel is smaller
+constexpr int kMinPanel = 24;           // pixels
+constexpr int kMaxDepth = 2;            // 2 × 2 panels
 
 using Colour = std::array<uint8_t, 3>;
 
@@ -55,7 +55,8 @@ std::optional<Colour> plain_colour(std::vector<Colour> pixels) {
 // What is framed by plain ground: the largest thing on it, if that is a picture.
 std::optional<Box> framed(std::span<const uint8_t> rgb, int width, int height) {
   const auto at = [&](int x, int y) {
-    const auto i = (static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3;
+    const auto i =
+        (static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3;
     return Colour{rgb[i], rgb[i + 1], rgb[i + 2]};
   };
   constexpr int kRim = 2;  // pixels
@@ -67,9 +68,8 @@ std::optional<Box> framed(std::span<const uint8_t> rgb, int width, int height) {
     return pixels;
   };
   std::vector<Colour> grounds;
-  for (const Box& side :
-       {Box{0, 0, width, kRim}, Box{0, height - kRim, width, kRim}, Box{0, 0, kRim, height},
-        Box{width - kRim, 0, kRim, height}})
+  for (const Box& side : {Box{0, 0, width, kRim}, Box{0, height - kRim, width, kRim},
+                          Box{0, 0, kRim, height}, Box{width - kRim, 0, kRim, height}})
     if (const auto colour = plain_colour(pixels_of(side))) grounds.push_back(*colour);
   if (grounds.empty()) return std::nullopt;
 
@@ -176,7 +176,8 @@ std::optional<Seam> seam_of(const Grey& picture, const Box& box, Direction direc
     const auto middle = around.begin() + static_cast<ptrdiff_t>(around.size() / 2);
     std::nth_element(around.begin(), middle, around.end());
     const double own = share[static_cast<size_t>(i)], stands_out = own - *middle;
-    if (own >= kSeamShare && stands_out >= kSeamStandsOut && (!best || stands_out > best->stands_out))
+    if (own >= kSeamShare && stands_out >= kSeamStandsOut &&
+        (!best || stands_out > best->stands_out))
       best = {i, stands_out};
   }
   return best;
@@ -192,8 +193,8 @@ void split(const Grey& picture, const Box& box, int depth, std::vector<Box>& pan
     panels.push_back(box);
   } else if (upright && (!level || upright->stands_out >= level->stands_out)) {
     split(picture, {box.left, box.top, upright->at, box.height}, depth + 1, panels);
-    split(picture, {box.left + upright->at, box.top, box.width - upright->at, box.height}, depth + 1,
-          panels);
+    split(picture, {box.left + upright->at, box.top, box.width - upright->at, box.height},
+          depth + 1, panels);
   } else {
     split(picture, {box.left, box.top, box.width, level->at}, depth + 1, panels);
     split(picture, {box.left, box.top + level->at, box.width, box.height - level->at}, depth + 1,

@@ -14,7 +14,7 @@ constexpr int kPage = 1024;
 
 float family_similarity(const Library& library) {
   const auto searchable = library.searchable();
-  return searchable && searchable->pca ? kFamilySimilarity : kFamilySimilarityRaw;
+  return searchable ? family_similarity(*searchable) : 1;
 }
 
 }  // namespace

@@ -18,9 +18,9 @@ struct TaskReport {
   int64_t queries = 0;
   double r1 = 0, r10 = 0, p5 = 0, map = 0;
   double p50_ms = 0, p99_ms = 0;
-  // Of picture queries. Hits that were called the same picture, and how many of them were right; the
-  // share of queries with a hit that was called the same picture or of the same template: all of
-  // these are wrong where the manifest says that nothing is relevant.
+  // Of picture queries. Hits that were called the same picture, and how many of them were right;
+  // the share of queries with a hit that was called the same picture or of the same template: all
+  // of these are wrong where the manifest says that nothing is relevant.
   int64_t same_picture = 0, same_picture_right = 0;
   double labelled = 0;
 };

@@ -307,8 +307,8 @@ Result<> Library::publish() {
     next->background = before->background;
   } else {
     constexpr int64_t kSample = 256;
-    next->background = background_of(next->index->sample(kSample), next->record.output_dim,
-                                     next->index->size());
+    next->background =
+        background_of(next->index->sample(kSample), next->record.output_dim, next->index->size());
   }
   searchable_.set(std::move(next));
   return {};

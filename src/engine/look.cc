@@ -4,7 +4,6 @@
 
 #include "core/half.h"
 #include "core/parts.h"
-#include "media/encode.h"
 #include "media/keypoints.h"
 
 namespace mimeme {
@@ -12,16 +11,18 @@ namespace {
 
 constexpr int kLookSide = 320;  // pixels, of what features are found in
 constexpr int kKeypoints = 250;
-// What is kept to compare block by block. 128 still tells one line of words from another.
-constexpr int kKeptSide = 128, kKeptQuality = 60;
+// What is kept to compare block by block: it still tells one line of words from another (at 96
+// pixels it does not always). In steps of brightness that are lost on the comparison, and half of
+// the bytes.
+constexpr int kKeptSide = 128, kKeptStep = 4;
+static_assert(kKeptSide <= 0xFF);
 
 Target inside(int side, const std::optional<Region>& region) {
   return {.width = side, .height = side, .fit = Fit::kInside, .region = region};
 }
 
 Look::View view_of(const Decoded& decoded, const Region& region) {
-  Look::View view{.region = region,
-                  .picture = to_grey(decoded.rgb, decoded.width, decoded.height)};
+  Look::View view{.region = region, .picture = to_grey(decoded.rgb, decoded.width, decoded.height)};
   view.features = find_keypoints(view.picture.pixels, decoded.width, decoded.height, kKeypoints);
   return view;
 }
@@ -36,14 +37,6 @@ Result<> add_parts(Look& look, const Decoded& whole, std::span<const uint8_t> by
     look.views.push_back(std::move(view));
   }
   return {};
-}
-
-// The grey picture that is kept, as RGB for the encoder.
-std::vector<uint8_t> to_rgb(const Grey& grey) {
-  std::vector<uint8_t> rgb;
-  rgb.reserve(grey.pixels.size() * 3);
-  for (const uint8_t value : grey.pixels) rgb.insert(rgb.end(), 3, value);
-  return rgb;
 }
 
 }  // namespace
@@ -72,23 +65,29 @@ Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits&
   return look;
 }
 
-Result<StoredFeatures> to_stored(const Look& look) {
+StoredFeatures to_stored(const Look& look) {
   const Look::View& whole = look.views.front();
   const Grey kept = shrunk(whole.picture, kKeptSide);
-  StoredFeatures stored{
-      .features = to_bytes(whole.features),
-      .picture = TRY(encode_webp(to_rgb(kept), kept.width, kept.height, kKeptQuality)),
-      .parts = {}};
+  StoredFeatures stored{.features = to_bytes(whole.features), .picture = {}, .parts = {}};
+  stored.picture.push_back(static_cast<uint8_t>(kept.width));
+  for (const uint8_t value : kept.pixels)
+    stored.picture.push_back(static_cast<uint8_t>(value / kKeptStep * kKeptStep));
   for (size_t i = 1; i < look.views.size(); ++i)
     stored.parts.push_back({look.views[i].region, to_half(look.views[i].raw)});
   return stored;
 }
 
 Result<Look> to_look(const StoredFeatures& stored) {
-  const Decoded picture = TRY(decode(stored.picture, inside(kKeptSide, std::nullopt), {}));
+  const std::span<const uint8_t> bytes = stored.picture;
+  if (bytes.size() < 2 || bytes[0] == 0 || (bytes.size() - 1) % bytes[0] != 0)
+    return Error{ErrorCode::kCorrupt,
+                 "features: image " + std::to_string(stored.image) + " has no picture"};
   Look look;
-  look.views.push_back({.features = TRY(local_features_of(stored.features)),
-                        .picture = to_grey(picture.rgb, picture.width, picture.height)});
+  Look::View& whole = look.views.emplace_back();
+  whole.features = TRY(local_features_of(stored.features));
+  whole.picture.width = bytes[0];
+  whole.picture.height = static_cast<int>(bytes.size() - 1) / bytes[0];
+  whole.picture.pixels.assign(bytes.begin() + 1, bytes.end());
   for (const StoredPart& part : stored.parts)
     look.views.push_back({.region = part.region, .raw = to_float(part.embedding)});
   return look;

@@ -22,7 +22,7 @@ struct Look {
     Grey picture;
   };
   std::vector<View> views;
-  ImageInfo info;  // empty if it was kept
+  ImageInfo info;               // empty if it was kept
   std::vector<uint8_t> pixels;  // the whole at the model's input size; empty if it was kept
 };
 
@@ -36,8 +36,8 @@ Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits&
                              const ImageEncoder& encoder);
 
 // As it is kept, and back. The parts' features are not: those of the whole do.
-Result<StoredFeatures> to_stored(const Look& look);
-Result<Look> to_look(const StoredFeatures& stored);
+StoredFeatures to_stored(const Look& look);
+Result<Look> to_look(const StoredFeatures& stored);  // kCorrupt
 
 }  // namespace mimeme
 

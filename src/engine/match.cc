@@ -15,20 +15,23 @@
 namespace mimeme {
 namespace {
 
-constexpr int kCandidates = 60;  // that are compared in detail
-constexpr int kPartCandidates = 240;
+constexpr int kCandidates = 40;  // that are compared in detail
+constexpr int kPartCandidates = 160;
 
 // Blocks as compare() counts them. Words that happen to be alike align too, but cover little.
 constexpr double kMinCoverage = 0.15;
 constexpr int kMinTextured = 8;
 constexpr int kAlignedInliers = 6;
-constexpr double kTemplateShare = 0.4;     // of the textured blocks, that agree
+constexpr double kTemplateShare = 0.4;  // of the textured blocks, that agree
 constexpr double kPictureShare = 0.88;
 constexpr double kPictureConflicts = 0.01;
-constexpr double kPictureCoverage = 0.5;   // of the candidate
+constexpr double kPictureCoverage = 0.5;  // of the candidate
 // Of a part of a picture every other one of its template has the same part; so if there are others,
 // it is not known which one it was.
 constexpr double kWhole = 0.85;
+
+// Of two images whose details are not known (yet), that differ in nothing but their encoding.
+constexpr float kSamePictureCosine = 0.998F;
 
 // How well a candidate stands the comparison.
 struct Evidence {
@@ -103,18 +106,18 @@ void compare_to(const Turned& query, Candidate& candidate) {
   const Look::View& whole = candidate.look->views.front();
   const Grey& kept = whole.picture;
   const int width = query.picture.width(), height = query.picture.height();
-  consider({.agreement = compare(kept, query.picture,
-                                 stretch(kept.width, kept.height, width, height)),
-            .is_aligned = true},
-           candidate);
+  consider(
+      {.agreement = compare(kept, query.picture, stretch(kept.width, kept.height, width, height)),
+       .is_aligned = true},
+      candidate);
   if (candidate.evidence.is_same_picture()) return;
   const auto alignment = align(query.features, whole.features);
   if (!alignment || alignment->inliers < kAlignedInliers) return;
   // Features of a kept picture were found in a larger one than that which was kept.
-  const Affine to_query = after(
-      stretch(query.features.width, query.features.height, width, height),
-      after(alignment->map.inverse(),
-            stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
+  const Affine to_query =
+      after(stretch(query.features.width, query.features.height, width, height),
+            after(alignment->map.inverse(),
+                  stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
   consider({.agreement = compare(kept, query.picture, to_query), .is_aligned = true}, candidate);
 }
 
@@ -129,9 +132,9 @@ class Candidates {
       note(hit.id, hit.similarity);
     if (!searchable_.parts || searchable_.parts->size() == 0) return;
     const auto wanted = filter();
-    const SearchOptions parts{
-        .limit = kPartCandidates,
-        .filter = [&](int64_t part) { return !wanted || wanted(image_of_part(part)); }};
+    const SearchOptions parts{.limit = kPartCandidates, .filter = [&](int64_t part) {
+                                return !wanted || wanted(image_of_part(part));
+                              }};
     for (const Hit& hit : searchable_.parts->search(vector, parts)) {
       const ImageId id = image_of_part(hit.id);
       // An image that has gone may have left parts behind, until the next look.
@@ -200,6 +203,10 @@ Result<> fetch_looks(const Library& library, std::span<Candidate> candidates) {
 
 }  // namespace
 
+float family_similarity(const Searchable& searchable) {
+  return searchable.pca ? kFamilySimilarity : kFamilySimilarityRaw;
+}
+
 Result<std::vector<Hit>> match(const Library& library, const Query& query,
                                const SimilarOptions& options) {
   const auto searchable = library.searchable();
@@ -214,9 +221,7 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
       by_vector.add(searchable->project(query.look->views[i].raw), kCandidates);
   std::vector<Candidate> all = by_vector.take();
   // Those that go into detail.
-  const auto best = [&] {
-    return std::span(all).first(std::min<size_t>(all.size(), kCandidates));
-  };
+  const auto best = [&] { return std::span(all).first(std::min<size_t>(all.size(), kCandidates)); };
   if (query.look) {
     TRY(fetch_looks(library, best()));
     bool found = compare_all(*query.look, Turn::kNone, best()) ||
@@ -246,20 +251,33 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
   const auto same_pictures = std::count_if(all.begin(), all.end(), [](const Candidate& candidate) {
     return candidate.evidence.is_same_picture();
   });
+  const float family = family_similarity(*searchable);
   std::vector<Hit> hits;
   for (const Candidate& candidate : all) {
     const Evidence& evidence = candidate.evidence;
-    const auto quality = static_cast<float>(
-        std::clamp(evidence.share() - evidence.conflicts(), 0.0, 1.0));
-    const auto confidence =
-        static_cast<float>(searchable->background.confidence(candidate.cosine));
+    const auto quality =
+        static_cast<float>(std::clamp(evidence.share() - evidence.conflicts(), 0.0, 1.0));
+    const auto confidence = static_cast<float>(searchable->background.confidence(candidate.cosine));
     const bool is_certain = evidence.agreement.coverage >= kWhole || same_pictures == 1;
-    Hit hit{.id = candidate.id, .similarity = kSameTemplateFrom * 0.999F * confidence};
-    if (evidence.is_same_picture() && is_certain) {
+    const bool is_compared = query.look && candidate.look;
+    // 0..1 within a relation, mapped to its range of similarities.
+    const auto within = [](float from, float to, float place) {
+      return from + (to - from) * 0.999F * place;
+    };
+    Hit hit{.id = candidate.id, .similarity = within(0, kSameTemplateFrom, confidence)};
+    if (candidate.id == query.image) {
+      hit.similarity = 1;
+    } else if (evidence.is_same_picture() && is_certain) {
       hit.similarity = kSamePictureFrom + (1 - kSamePictureFrom) * quality;
+    } else if (!is_compared && candidate.cosine >= kSamePictureCosine) {
+      hit.similarity = candidate.cosine;
     } else if (evidence.is_same_template()) {
+      hit.similarity = within(kSameTemplateFrom, kSamePictureFrom, quality);
+    } else if (candidate.cosine >= family) {
+      // What blocks cannot show (a template drawn anew, or of plain colours), embeddings can.
+      const float place = (candidate.cosine - family) / (1 - family);
       hit.similarity =
-          kSameTemplateFrom + (kSamePictureFrom - kSameTemplateFrom) * 0.999F * quality;
+          within(kSameTemplateFrom, kSamePictureFrom, is_compared ? 0.1F * place : place);
     }
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }

@@ -36,6 +36,18 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     return by_words.search(parts[0].words,
                            {.limit = options.limit, .min_similarity = options.min_similarity});
 
+  if (parts.size() == 1 && parts[0].picture && parts[0].weight > 0) {
+    SimilarOptions alone{.limit = options.limit, .min_similarity = options.min_similarity};
+    if (parts[0].picture->image != 0) alone.exclude.push_back(parts[0].picture->image);
+    std::vector<WordHit> hits;
+    for (const Hit& hit : TRY(match(library, *parts[0].picture, alone)))
+      hits.push_back({.id = hit.id,
+                      .similarity = hit.similarity,
+                      .like = hit.similarity,
+                      .relation = relation_of(hit.similarity)});
+    return hits;
+  }
+
   // What holds for every hit.
   std::vector<std::function<bool(ImageId)>> filters;
   std::vector<ImageId> asked_with;

@@ -62,9 +62,8 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
   }
   const ImageEncoder& by = *TRY(encoder());
   TRY(check_model(library, by));
-  return query_by_look(library,
-                       std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits, by))),
-                       by);
+  return query_by_look(
+      library, std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits, by))), by);
 }
 
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,

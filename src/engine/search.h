@@ -37,6 +37,13 @@ constexpr Relation relation_of(float similarity) {
          : similarity >= kSameTemplateFrom ? Relation::kSameTemplate
                                            : Relation::kRelated;
 }
+// Cosines from which two images are of one template, as far as embeddings can tell. Two figures,
+// because raw vectors, before there is a PCA, are all more alike than those seen from the library's
+// mean. On 252 memes of 42 templates: precision 1.00 and recall 0.99 with PCA, 1.00 and 1.00 raw.
+inline constexpr float kFamilySimilarity = 0.7F;
+inline constexpr float kFamilySimilarityRaw = 0.86F;
+float family_similarity(const Searchable& searchable);
+
 // For programs: "same_picture".
 constexpr const char* name_of(Relation relation) {
   constexpr const char* kNames[] = {"related", "same_template", "same_picture"};

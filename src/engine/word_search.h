@@ -13,6 +13,7 @@
 
 #include "core/query.h"
 #include "engine/library.h"
+#include "engine/search.h"
 
 namespace mimeme {
 
@@ -30,12 +31,13 @@ struct WordSearchOptions {
 // Why an image is a hit: of each leg, 0 if it did not find it.
 struct WordHit {
   ImageId id = 0;
-  float similarity = 0;            // 0..1: the best leg's
-  float text = 0;                  // TextHit::score
-  float meaning = 0;               // cosine
-  float picture = 0;               // cosine of the query and the raw embedding
-  float like = 0;                  // how alike it is to the pictures that were asked with
-  std::vector<TextMatch> matches;  // where, in the texts of to_document()
+  float similarity = 0;              // 0..1: the best leg's
+  float text = 0;                    // TextHit::score
+  float meaning = 0;                 // cosine
+  float picture = 0;                 // cosine of the query and the raw embedding
+  float like = 0;                    // how alike it is to the pictures that were asked with
+  std::optional<Relation> relation;  // to the picture, if one was asked with, and nothing else
+  std::vector<TextMatch> matches;    // where, in the texts of to_document()
 };
 
 // A match in words, for people.

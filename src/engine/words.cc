@@ -122,8 +122,8 @@ class Learner {
             after = images.back().id;
             for (const ImageRecord& image : images)
               if (!TRY(store->contains(image.id, image.sha256, active->id)))
-                work.push_back({.n = image.id,
-                                .path = image.paths.empty() ? "" : image.paths.front()});
+                work.push_back(
+                    {.n = image.id, .path = image.paths.empty() ? "" : image.paths.front()});
           }
           return work;
         },
@@ -152,7 +152,7 @@ class Learner {
   Result<StoredFeatures> look_at_picture(const ImageEncoder& encoder, ImageId id) const {
     const ImageRecord image = TRY(catalog_.image(id));
     const std::vector<uint8_t> bytes = TRY(read_original(image, options_.limits));
-    StoredFeatures stored = TRY(to_stored(TRY(look_at_details(bytes, options_.limits, encoder))));
+    StoredFeatures stored = to_stored(TRY(look_at_details(bytes, options_.limits, encoder)));
     stored.image = id;
     stored.sha256 = image.sha256;
     return stored;

@@ -75,12 +75,14 @@ Json::Object to_json(const ImageText& text) {
 Json::Object to_json(const SimilarHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.similarity));
+  object.emplace(object.begin() + 2, "relation", name_of(relation_of(hit.similarity)));
   return object;
 }
 
 Json::Object to_json(const ExplainedHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));
+  if (hit.hit.relation) object.emplace(object.begin() + 2, "relation", name_of(*hit.hit.relation));
   object.emplace_back("description", hit.description);
   object.emplace_back("category", hit.category);
   object.emplace_back("category_is_suggested", hit.is_suggested);

@@ -1,5 +1,7 @@
 #include "index/feature_store.h"
 
+#include <zlib.h>
+
 #include <cstring>
 #include <utility>
 
@@ -20,7 +22,7 @@ constexpr std::string_view kSchema[] = {
     "CREATE TABLE state (seq INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0)",
     "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL, "
-    "features BLOB NOT NULL, picture BLOB NOT NULL)",
+    "features BLOB NOT NULL, picture BLOB NOT NULL, picture_bytes INTEGER NOT NULL)",
     "CREATE TABLE parts (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, model INTEGER NOT NULL, "
     "x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL, "
     "embedding BLOB NOT NULL)",
@@ -32,6 +34,27 @@ constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 1, kSchema};  
 
 std::span<const uint8_t> as_bytes(std::span<const Half> numbers) {
   return {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size_bytes()};
+}
+
+// Pictures are kept deflated: half of their bytes.
+std::vector<uint8_t> deflated(std::span<const uint8_t> bytes) {
+  uLongf size = compressBound(bytes.size());
+  std::vector<uint8_t> result(size);
+  compress(result.data(), &size, bytes.data(), bytes.size());  // into compressBound(): cannot fail
+  result.resize(size);
+  return result;
+}
+
+// Empty if that is not what they are.
+std::vector<uint8_t> inflated(std::span<const uint8_t> bytes, int64_t size) {
+  constexpr int64_t kMost = 1 << 20;
+  if (size < 0 || size > kMost) return {};
+  std::vector<uint8_t> result(static_cast<size_t>(size));
+  uLongf length = result.size();
+  if (uncompress(result.data(), &length, bytes.data(), bytes.size()) != Z_OK ||
+      length != result.size())
+    return {};
+  return result;
 }
 
 std::vector<uint8_t> copied(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
@@ -77,9 +100,11 @@ Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model
   int64_t seq = TRY(sqlite::integer_of(*db, "SELECT seq FROM state"));
   for (const StoredFeatures& one : images) {
     TRY(forget(*db, one.image, ++seq));
-    TRY(db->run("INSERT INTO images VALUES (?, ?, ?, ?, ?)",
+    const std::vector<uint8_t> picture = deflated(one.picture);
+    TRY(db->run("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?)",
                 {one.image, std::span<const uint8_t>(one.sha256), model,
-                 std::span<const uint8_t>(one.features), std::span<const uint8_t>(one.picture)}));
+                 std::span<const uint8_t>(one.features), std::span<const uint8_t>(picture),
+                 static_cast<int64_t>(one.picture.size())}));
     ++seq;
     for (size_t n = 0; n < one.parts.size() && n < kMaxParts; ++n) {
       const Region& at = one.parts[n].region;
@@ -134,11 +159,11 @@ Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> i
   for (const ImageId image : images) {
     StoredFeatures one{.image = image};
     bool is_there = false;
-    TRY(db->run("SELECT features, picture FROM images WHERE id = ?", {image},
+    TRY(db->run("SELECT features, picture, picture_bytes FROM images WHERE id = ?", {image},
                 [&](const Row& row) {
                   is_there = true;
                   one.features = copied(row.blob(0));
-                  one.picture = copied(row.blob(1));
+                  one.picture = inflated(row.blob(1), row.integer(2));
                 }));
     if (!is_there) continue;
     TRY(db->run("SELECT x, y, width, height FROM parts WHERE id >= ? AND id < ? ORDER BY id",
@@ -153,7 +178,8 @@ Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> i
 Result<std::vector<StoredPart>> FeatureStore::parts(ImageId image, int64_t model) const {
   auto db = TRY(database_->lease());
   std::vector<StoredPart> parts;
-  TRY(db->run("SELECT x, y, width, height, embedding FROM parts WHERE id >= ? AND id < ? AND "
+  TRY(
+      db->run("SELECT x, y, width, height, embedding FROM parts WHERE id >= ? AND id < ? AND "
               "model = ? ORDER BY id",
               {part_id(image, 0), part_id(image + 1, 0), model}, [&](const Row& row) {
                 parts.push_back({.region = region_of(row, 0), .embedding = {}});
@@ -168,10 +194,12 @@ Result<FeatureStore::PartRows> FeatureStore::parts_since(int64_t seq, int limit,
   PartRows page{.ids = {}, .rows = {}, .seq = seq};
   // Whole images, whose parts have one seq: up to that of the last row of the page.
   int64_t last = seq;
-  TRY(db->run("SELECT max(seq) FROM (SELECT seq FROM parts WHERE seq > ? AND model = ? ORDER BY seq LIMIT "
-              "?)",
-              {seq, model, int64_t{limit}}, [&](const Row& row) { last = row.integer(0); }));
-  TRY(db->run("SELECT id, seq, embedding FROM parts WHERE seq > ? AND seq <= ? AND model = ? "
+  TRY(db->run(
+      "SELECT max(seq) FROM (SELECT seq FROM parts WHERE seq > ? AND model = ? ORDER BY seq LIMIT "
+      "?)",
+      {seq, model, int64_t{limit}}, [&](const Row& row) { last = row.integer(0); }));
+  TRY(
+      db->run("SELECT id, seq, embedding FROM parts WHERE seq > ? AND seq <= ? AND model = ? "
               "ORDER BY seq, id",
               {seq, last, model}, [&](const Row& row) {
                 page.ids.push_back(row.integer(0));

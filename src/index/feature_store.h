@@ -33,7 +33,7 @@ struct StoredFeatures {
   ImageId image = 0;
   Sha256 sha256{};                // of the image's file: tells whether the rest is of this image
   std::vector<uint8_t> features;  // to_bytes() of LocalFeatures
-  std::vector<uint8_t> picture;   // a small one, WebP
+  std::vector<uint8_t> picture;   // a small grey one: its width, then its pixels
   std::vector<StoredPart> parts;  // kMaxParts at most
 };
 

@@ -131,7 +131,8 @@ Result<> Connection::run(std::string_view sql, std::initializer_list<Value> valu
       sqlite3_bind_text64(statement, at, text->data() == nullptr ? "" : text->data(), text->size(),
                           SQLITE_STATIC, SQLITE_UTF8);
     else if (const auto* bytes = std::get_if<std::span<const uint8_t>>(&value))
-      sqlite3_bind_blob64(statement, at, bytes->data() == nullptr ? "" : static_cast<const void*>(bytes->data()),
+      sqlite3_bind_blob64(statement, at,
+                          bytes->data() == nullptr ? "" : static_cast<const void*>(bytes->data()),
                           bytes->size(), SQLITE_STATIC);
   }
   int code = sqlite3_step(statement);
@@ -227,8 +228,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   auto db = TRY(database->lease());
   if (TRY(integer_of(*db, "PRAGMA application_id")) != format.application ||
       TRY(integer_of(*db, "PRAGMA user_version")) != format.version)
-    return Error{ErrorCode::kCorrupt,
-                 path + ": not a " + format.name + " of this version"};
+    return Error{ErrorCode::kCorrupt, path + ": not a " + format.name + " of this version"};
   return database;
 }
 

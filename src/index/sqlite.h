@@ -86,8 +86,8 @@ class Connection {
 // A file of this program's own, in WAL mode, with a connection for each thread that asks for one.
 // Thread-safe.
 struct Format {
-  const char* name;                         // "text index", for errors
-  int64_t application, version;             // PRAGMA application_id, user_version
+  const char* name;                          // "text index", for errors
+  int64_t application, version;              // PRAGMA application_id, user_version
   std::span<const std::string_view> schema;  // the statements that make it
 };
 

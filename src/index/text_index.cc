@@ -119,8 +119,7 @@ TextIndex::TextIndex(std::unique_ptr<sqlite::Database> database) : database_(std
 TextIndex::~TextIndex() = default;
 
 Result<std::unique_ptr<TextIndex>> TextIndex::create(const std::string& path) {
-  return std::unique_ptr<TextIndex>(
-      new TextIndex(TRY(sqlite::Database::create(path, kFormat))));
+  return std::unique_ptr<TextIndex>(new TextIndex(TRY(sqlite::Database::create(path, kFormat))));
 }
 
 Result<std::unique_ptr<TextIndex>> TextIndex::open(const std::string& path) {

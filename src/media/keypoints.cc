@@ -30,8 +30,7 @@ std::array<uint64_t, 2> to_bits(const float (&numbers)[128]) {
   std::copy(std::begin(numbers), std::end(numbers), sorted.begin());
   std::nth_element(sorted.begin(), sorted.begin() + 63, sorted.end());
   std::array<uint64_t, 2> bits{};
-  for (size_t i = 0; i < 128; ++i)
-    bits[i / 64] |= uint64_t{numbers[i] > sorted[63]} << i % 64;
+  for (size_t i = 0; i < 128; ++i) bits[i / 64] |= uint64_t{numbers[i] > sorted[63]} << i % 64;
   return bits;
 }
 
