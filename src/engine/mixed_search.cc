@@ -36,18 +36,6 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     return by_words.search(parts[0].words,
                            {.limit = options.limit, .min_similarity = options.min_similarity});
 
-  if (parts.size() == 1 && parts[0].picture && parts[0].weight > 0) {
-    SimilarOptions alone{.limit = options.limit, .min_similarity = options.min_similarity};
-    if (parts[0].picture->image != 0) alone.exclude.push_back(parts[0].picture->image);
-    std::vector<WordHit> hits;
-    for (const Hit& hit : TRY(match(library, *parts[0].picture, alone)))
-      hits.push_back({.id = hit.id,
-                      .similarity = hit.similarity,
-                      .like = hit.similarity,
-                      .relation = relation_of(hit.similarity)});
-    return hits;
-  }
-
   // What holds for every hit.
   std::vector<std::function<bool(ImageId)>> filters;
   std::vector<ImageId> asked_with;
@@ -80,11 +68,15 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
            std::all_of(filters.begin(), filters.end(), [&](auto& f) { return f(id); });
   };
 
-  // All wanted pictures are one query: the sum of weight × cosine is the cosine with the weighted
-  // sum of the vectors, times its length.
+  // One wanted picture is matched in detail. Several are one query: the sum of weight × cosine is
+  // the cosine with the weighted sum of the vectors, times its length.
   std::vector<float> sum;
+  const QueryPart* wanted = nullptr;
+  int wanted_pictures = 0;
   for (const QueryPart& part : parts) {
     if (!part.picture || part.picture->vector.empty() || part.weight <= 0) continue;
+    wanted = &part;
+    ++wanted_pictures;
     std::vector<float> unit = part.picture->vector;
     if (sum.empty()) sum.resize(unit.size());
     if (sum.size() != unit.size())
@@ -99,6 +91,12 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
                         const std::function<bool(ImageId)>& filter) {
     return nearest(library, {.vector = vector},
                    {.limit = static_cast<int>(limit), .filter = filter});
+  };
+  const auto look_for_wanted = [&](size_t limit, const std::function<bool(ImageId)>& filter) {
+    return wanted_pictures == 1
+               ? match(library, *wanted->picture,
+                       {.limit = static_cast<int>(limit), .filter = filter})
+               : look(sum, limit, filter);
   };
 
   struct Found {
@@ -120,19 +118,20 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     }
   }
   if (length > 0) {
-    std::vector<Hit> alike = TRY(look(sum, kCandidates, passes));
+    std::vector<Hit> alike = TRY(look_for_wanted(kCandidates, passes));
     // Those found by words only, too.
     std::unordered_set<ImageId> seen;
     for (const Hit& hit : alike) seen.insert(hit.id);
     if (std::any_of(found.begin(), found.end(), [&](auto& f) { return !seen.contains(f.first); })) {
-      const auto rest = TRY(look(
-          sum, found.size(), [&](ImageId id) { return found.contains(id) && !seen.contains(id); }));
+      const auto rest = TRY(look_for_wanted(
+          found.size(), [&](ImageId id) { return found.contains(id) && !seen.contains(id); }));
       alike.insert(alike.end(), rest.begin(), rest.end());
     }
     for (const Hit& hit : alike) {
       Found& one = found[hit.id];
       one.wanted += static_cast<double>(length * hit.similarity);
       one.hit.like = hit.similarity;
+      if (parts.size() == 1) one.hit.relation = relation_of(hit.similarity);
     }
   }
   for (const QueryPart& part : parts) {

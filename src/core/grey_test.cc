@@ -1,0 +1,77 @@
+#include "core/grey.h"
+
+#include <gtest/gtest.h>
+
+#include "core/test_picture.h"
+
+namespace mimeme {
+namespace {
+
+constexpr Affine kTwice{.xx = 2, .xy = 0, .x0 = 0.5, .yx = 0, .yy = 2, .y0 = 0.5};
+
+TEST(CompareTest, APictureAgreesWithItselfInAnotherSize) {
+  const Grey large = test_picture(1, 256, 192);
+  const Agreement same = compare(halved(large), Pyramid(large), kTwice);
+  EXPECT_DOUBLE_EQ(same.coverage, 1);
+  EXPECT_GT(same.textured, 100);
+  EXPECT_EQ(same.agreeing, same.textured);
+  EXPECT_EQ(same.conflicting, 0);
+  EXPECT_GT(same.correlation, 0.98);
+}
+
+TEST(CompareTest, BrightnessAndContrastDoNotMatter) {
+  const Grey picture = test_picture(1, 128, 96);
+  Grey faded = picture;
+  for (uint8_t& value : faded.pixels) value = static_cast<uint8_t>(100 + value / 3);
+  const Agreement same = compare(picture, Pyramid(faded), {});
+  EXPECT_EQ(same.conflicting, 0);
+  EXPECT_GE(same.agreeing, same.textured * 98 / 100);
+}
+
+TEST(CompareTest, ANegativeConflictsUntilItIsNegated) {
+  const Grey picture = test_picture(1, 128, 96);
+  EXPECT_LT(compare(picture, Pyramid(negated(picture)), {}).agreeing, 5);
+  EXPECT_GT(compare(picture, Pyramid(negated(negated(picture))), {}).agreeing, 100);
+}
+
+TEST(CompareTest, OtherPicturesDoNotAgree) {
+  const Agreement other = compare(test_picture(1, 128, 96), Pyramid(test_picture(2, 128, 96)), {});
+  EXPECT_LT(other.agreeing, other.textured / 10);
+  EXPECT_GT(other.conflicting, other.textured / 2);
+}
+
+// As a caption does: all but a strip is the same.
+TEST(CompareTest, WhereSomethingElseIsThereIsConflict) {
+  const Grey picture = test_picture(1, 128, 96);
+  Grey captioned = picture;
+  paste(test_picture(7, 128, 16), captioned, 0, 80);
+  const Agreement most = compare(picture, Pyramid(captioned), {});
+  EXPECT_GT(most.conflicting, 10);
+  EXPECT_LE(most.conflicting, 32);  // 2 rows of 16 blocks
+  EXPECT_GT(most.agreeing, most.textured * 7 / 10);
+}
+
+TEST(CompareTest, OnlyWhatLiesInsideCounts) {
+  const Grey picture = test_picture(1, 128, 96);
+  const Affine to_the_left{.xx = 1, .xy = 0, .x0 = -64, .yx = 0, .yy = 1, .y0 = 0};
+  EXPECT_NEAR(compare(picture, Pyramid(picture), to_the_left).coverage, 0.5, 0.01);
+  const Affine away{.xx = 1, .xy = 0, .x0 = 1000, .yx = 0, .yy = 1, .y0 = 0};
+  EXPECT_EQ(compare(picture, Pyramid(picture), away).textured, 0);
+}
+
+TEST(CompareTest, PlainPicturesSayNothing) {
+  const Agreement nothing = compare(plain(200, 64, 64), Pyramid(plain(200, 64, 64)), {});
+  EXPECT_EQ(nothing.textured, 0);
+  EXPECT_EQ(nothing.agreeing, 0);
+}
+
+TEST(GreyTest, ShrunkKeepsTheShapeAndTheMean) {
+  const Grey small = shrunk(test_picture(1, 320, 240), 128);
+  EXPECT_EQ(small.width, 128);
+  EXPECT_EQ(small.height, 96);
+  EXPECT_EQ(shrunk(plain(77, 301, 203), 100).pixels, plain(77, 100, 67).pixels);
+  EXPECT_EQ(shrunk(plain(1, 50, 40), 128).width, 50);
+}
+
+}  // namespace
+}  // namespace mimeme
