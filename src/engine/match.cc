@@ -47,7 +47,11 @@ struct Evidence {
   bool shows_enough() const {
     return is_aligned && agreement.coverage >= kMinCoverage && agreement.textured >= kMinTextured;
   }
-  bool is_same_template() const { return shows_enough() && share() >= kTemplateShare; }
+  // Less agrees than not where only words are alike.
+  bool is_same_template() const {
+    return shows_enough() && share() >= kTemplateShare &&
+           agreement.agreeing > agreement.conflicting;
+  }
   bool is_same_picture() const {
     return shows_enough() && agreement.coverage >= kPictureCoverage && share() >= kPictureShare &&
            conflicts() <= kPictureConflicts;

@@ -93,10 +93,9 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
                    {.limit = static_cast<int>(limit), .filter = filter});
   };
   const auto look_for_wanted = [&](size_t limit, const std::function<bool(ImageId)>& filter) {
-    return wanted_pictures == 1
-               ? match(library, *wanted->picture,
-                       {.limit = static_cast<int>(limit), .filter = filter})
-               : look(sum, limit, filter);
+    return wanted_pictures == 1 ? match(library, *wanted->picture,
+                                        {.limit = static_cast<int>(limit), .filter = filter})
+                                : look(sum, limit, filter);
   };
 
   struct Found {

@@ -31,10 +31,9 @@ struct MixedOptions {
 // count from 0; those of unwanted words in meaning from the bound below which they are no hits.
 //
 // Filters and excluded terms of any part hold for all of them; so does it that the images asked
-// with are no hits. Words alone rank as WordSearch does,
-// one picture alone as match() does. Nothing if no weight is positive.
-// kInvalidArgument: no part, or one that says nothing; others as nearest() and
-// WordSearch::search().
+// with are no hits. Words alone rank as WordSearch does, one picture as match() does; similarities
+// to several, and to unwanted ones, are cosines. Nothing if no weight is positive.
+// kInvalidArgument: no part, or one that says nothing; others as match() and WordSearch::search().
 Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSearch& by_words,
                                           std::span<const QueryPart> parts,
                                           const MixedOptions& options);

@@ -64,7 +64,7 @@ class MixedSearchTest : public LibraryTest {
 
 TEST_F(MixedSearchTest, WordsAloneRankAsWordsDoAndPicturesAsPicturesDo) {
   EXPECT_EQ(ids(search({words("batman")})), ids(*by_words_->search(*parse_query("batman"), {})));
-  const auto alone = *nearest(*library_, *query_by_id(*library_, 4), {.exclude = {4}});
+  const auto alone = *match(*library_, *query_by_id(*library_, 4), {.exclude = {4}});
   const auto hits = search({like("4")});
   ASSERT_EQ(hits.size(), 5U) << "all but itself";
   for (size_t i = 0; i < hits.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -392,8 +393,11 @@ class Learner {
     ++progress.done;
     if (error.empty()) return true;
     ++progress.failed;
-    ++summary_.failed;
-    events_.failed({.path = path, .error = error});
+    // A file that is gone fails every stage, and is named once.
+    if (named_.insert(path + '\n' + error).second) {
+      ++summary_.failed;
+      events_.failed({.path = path, .error = error});
+    }
     return false;
   }
 
@@ -424,6 +428,7 @@ class Learner {
   Catalog& catalog_;
   const WordsOptions& options_;
   const WordsEvents& events_;
+  std::set<std::string> named_;  // what failed
   WordsSummary summary_;
 };
 
