@@ -26,6 +26,8 @@ const pages = () => [
   [`/search?q=friend&weight=2&like=${image['friend0.png']}&box=0.1,0.1,0.5,0.5&weight=-1&min=0`, cards],
   ['/search?q=friend&min=1', page => page.getByRole('heading', { name: 'No good match' })],
   ['/search', page => page.getByText('Search by words, by pictures')],
+  [`/search?like=${image['friend0.png']}&min=0`, page => page.getByRole('region', { name: 'Same template' })],
+  [`/search?like=${image[HOSTILE]}&min=0`, page => page.getByRole('region', { name: 'Related' })],
   [`/image/${image['friend1.png']}`, page => cards(page, 'Similar images')],
   ['/image/999999', page => page.getByRole('heading', { name: 'There is no such image' })],
   ['/upload', page => page.getByRole('heading', { name: 'Add pictures' })],

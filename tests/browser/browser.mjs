@@ -93,9 +93,12 @@ export const chips = page => list(page, 'What is searched for').getByRole('listi
 export const slider = page => page.getByRole('slider', { name: 'Similarity at least' });
 
 // The files that a wall shows, in its order, which is not that of the page when the focus holds one out of sight.
-export const files = (page, name) => cards(page, name).evaluateAll(links => links
+const names = links => links.evaluateAll(links => links
   .sort((a, b) => a.dataset.index - b.dataset.index)
   .map(link => link.getAttribute('aria-label').replace(/, similarity [\d.]+$/, '')));
+export const files = (page, name) => names(cards(page, name));
+// Those of them with one relation to the picture that was asked with.
+export const files_of = (page, relation) => names(page.getByRole('region', { name: relation, exact: true }).getByRole('link'));
 export const first = async (page, name) => (await files(page, name))[0];
 
 export async function search(page, words) {

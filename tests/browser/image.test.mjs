@@ -1,7 +1,7 @@
 // One image in a real browser: what is said of it, its family, its parts, its neighbours, its end.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { becomes, button, cards, files, first, list, place, search, until } from './browser.mjs';
+import { becomes, button, cards, files, files_of, first, list, place, search, until } from './browser.mjs';
 import { HOSTILE, number_of, served } from './library.mjs';
 
 const at = served(), { check } = at;
@@ -208,6 +208,19 @@ check('the address of the system that mimeme follows leads to what is similar', 
   }), true);
   await page.goto('/image/similar/nothing.png');
   await page.getByText('No image is named nothing.png').waitFor();
+});
+
+check('what is similar is told apart: those of the template, those that are merely near', async page => {
+  await open(page, 'friend0.png');
+  await until(async () => (await files_of(page, 'Same template')).length > 0, 'its template');
+  assert.deepEqual((await files_of(page, 'Same template')).sort(), ['friend1.png', 'friend2.png']);
+  await page.getByRole('heading', { level: 3, name: 'Same template' }).waitFor();
+  assert.equal(await page.getByRole('region', { name: 'Same picture' }).count(), 0);
+  await open(page, '0004-Woodlouse.png');
+  await page.getByText('Nothing in the library looks like it.').waitFor();
+  assert.equal(await cards(page, 'Similar images').count(), 0);
+  await button(page, 'Show the nearest').click();
+  await until(async () => (await files_of(page, 'Related')).length > 0, 'the nearest');
 });
 
 check('markup in names, descriptions and categories is text', async page => {

@@ -45,6 +45,11 @@ export async function make_library(folder) {
   // The same after it went around: smaller, brighter, compressed.
   await sharp(picture('alone.png')).resize(420).modulate({ brightness: 1.1 })
     .jpeg({ quality: 40 }).toFile(other('edited.jpg'));
+  // One of a family between black bars, as a phone shows it; and what is in no picture.
+  await sharp(picture('friend0.png')).extend({ top: 110, bottom: 110, background: 'black' })
+    .jpeg({ quality: 70 }).toFile(other('barred.jpg'));
+  await sharp({ create: { width: 500, height: 400, channels: 3, background: '#888', noise: { type: 'gaussian', mean: 128, sigma: 50 } } })
+    .png().toFile(other('nothing.png'));
   // Two halves, each of which is a picture of its own.
   await sharp({ create: { width: 800, height: 400, channels: 3, background: 'white' } })
     .composite([{ input: await plain(20).toBuffer(), left: 0, top: 0 },

@@ -1,7 +1,7 @@
 // Searching in a real browser: by words, by pictures, by both, and what the address tells of it.
 import assert from 'node:assert/strict';
 import {
-  becomes, button, cards, chips, files, first, hand_over, place, search, slider, until,
+  becomes, button, cards, chips, files, files_of, first, hand_over, list, place, search, slider, until,
 } from './browser.mjs';
 import { HOSTILE, number_of, served } from './library.mjs';
 
@@ -125,6 +125,74 @@ check('a chosen file finds its original; one that the library has is known by it
   const id = await number_of(at.server.address, 'friend1.png');
   await until(() => place(page) === `/search?like=${id}`, 'its number');
   await until(async () => /^friend[02]/.test(await first(page)), 'another of the family, not itself');
+});
+
+const barred = async page => {
+  await page.goto('/');
+  await page.getByLabel('Search with a picture').setInputFiles(at.other('barred.jpg'));
+  await becomes(() => files_of(page, 'Same picture'), ['friend0.png']);
+};
+const IMAGES = 21;
+const index = page => page.evaluate(() => Number(document.activeElement.dataset.index));
+
+check('a picture alone: the same, those of its template, those that are related, each told from the others', async page => {
+  await barred(page);
+  assert.deepEqual((await files_of(page, 'Same template')).sort(), ['friend1.png', 'friend2.png']);
+  const headings = () => page.getByRole('heading', { level: 2 }).allInnerTexts();
+  assert.deepEqual((await headings()).slice(0, 2), ['Same picture', 'Same template']);
+  await page.getByRole('region', { name: 'Same template' }).getByText('2 images').waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'No good match' }).count(), 0);
+  // The threshold is one for all.
+  await slider(page).fill('0');
+  await becomes(headings, ['Same picture', 'Same template', 'Related']);
+  const all = await files(page);
+  await slider(page).fill('0.9');
+  await becomes(headings, ['Same picture']);
+  await becomes(() => files(page), ['friend0.png']);
+  await slider(page).fill('0.7');
+  await becomes(() => files(page), all.slice(0, 3));
+  // Along with words it is one wall, and nothing is said of templates.
+  await search(page, 'friend');
+  await becomes(() => headings(), []);
+  assert.equal(await list(page, 'Images').count(), 1);
+});
+
+check('arrow keys lead from one relation to the next; the neighbours of an image are those of all', async page => {
+  await barred(page);
+  await slider(page).fill('0');
+  await page.getByRole('region', { name: 'Related' }).waitFor();
+  const all = await files(page);
+  await cards(page).first().focus();
+  const last = IMAGES - 1;
+  // Each wall is one stop of Tab.
+  for (const [key, to] of [['Tab', 1], ['Tab', 3], ['ArrowUp', 1], ['ArrowUp', 0], ['ArrowUp', 0], ['ArrowDown', 1], ['ArrowRight', 2],
+    ['ArrowDown', 4], ['End', last], ['Home', 0], ['ArrowDown', 1]]) {
+    await page.keyboard.press(key);
+    await until(async () => (await index(page)) === to, `${key} leads to ${to}`);
+  }
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1, name: all[1] }).waitFor();
+  await button(page, 'Previous image').click();
+  await page.getByRole('heading', { level: 1, name: 'friend0.png' }).waitFor();
+  for (const name of all.slice(1, 4)) {
+    await button(page, 'Next image').click();
+    await page.getByRole('heading', { level: 1, name }).waitFor();
+  }
+  await button(page, 'Back').click();
+  await becomes(() => index(page), 3);
+});
+
+check('a picture of nothing is no good match, and the nearest are shown when asked for', async page => {
+  await page.goto('/');
+  await page.getByLabel('Search with a picture').setInputFiles(at.other('nothing.png'));
+  await page.getByRole('heading', { name: 'No good match' }).waitFor();
+  await page.getByText('Neither this picture nor another of its template is in the library.').waitFor();
+  assert.equal(await cards(page).count(), 0);
+  await button(page, 'Show the nearest').click();
+  await until(async () => (await files_of(page, 'Related')).length > 0, 'the nearest');
+  // What they are is still said.
+  await page.getByRole('heading', { name: 'No good match' }).waitFor();
+  assert.deepEqual(await page.getByRole('heading', { level: 2 }).allInnerTexts(), ['No good match', 'Related']);
 });
 
 check('dropping shows what will happen, and what is no picture is refused in words', async page => {

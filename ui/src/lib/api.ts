@@ -7,6 +7,7 @@ export type Image = Schemas['Image'];
 export type ImageDetail = Schemas['ImageDetail'];
 export type Hit = Schemas['SearchHits']['hits'][number];
 export type SimilarHit = Schemas['SimilarHits']['hits'][number];
+export type Relation = Schemas['Relation'];
 export type Match = Schemas['Match'];
 export type Line = Schemas['Line'];
 export type Family = Schemas['Families']['families'][number];
@@ -136,6 +137,9 @@ const BMP_HEAD = 'Qk1WAAAAAAAAADYAAAAoAAAABAAAAPz///8BABAAAAAAACAAAAAAAAAAAAAAAA
 /** An image's colours, for a background until it is there. The browser stretches them, which blurs them. */
 export const preview = (image: Pick<Image, 'preview'>) =>
   image.preview && `url("data:image/bmp;base64,${BMP_HEAD}${image.preview}")`;
+
+/** Hits from which on, if they are compared with one picture alone, are worth a look. Below, they are merely the nearest. */
+export const WORTH_A_LOOK = 0.35;
 
 /** The name that people know an image by: its file's, without the folder. */
 export const nameOf = (image: Pick<Image, 'id' | 'paths'>) => image.paths[0]?.split(/[/\\]/).pop() || `#${image.id}`;

@@ -72,6 +72,17 @@ export class Masonry {
     return beside[Math.min(this.#first(beside, middle), beside.length - 1)]!;
   }
 
+  column(index: number): number {
+    return this.#column[index]!;
+  }
+
+  /** The box that is come to from outside, going up or down in a column. */
+  entry(direction: 'up' | 'down', column: number): number {
+    // The first boxes are in a column each.
+    const members = this.#members[Math.min(column, this.columns - 1, this.length - 1)]!;
+    return members.at(direction === 'down' ? 0 : -1)!;
+  }
+
   /** Where the next box of a column begins. */
   #end(column: number): number {
     const last = this.#members[column]!.at(-1);

@@ -70,8 +70,11 @@ export const t = {
   shown: (shown: number, found: number) => (shown === found ? images(found) : `${count(shown)} of ${images(found)}`),
   noMatch: 'No good match',
   noMatchNearest: (similarity: string) => `The nearest has a similarity of ${similarity}.`,
+  noOther: (own: boolean, similarity: string) =>
+    `${own ? 'Neither this picture nor another' : 'No other picture'} of its template is in the library. The nearest has a similarity of ${similarity}.`,
   noMatchAtAll: 'Nothing in the library comes near it.',
   showNearest: 'Show the nearest',
+  relations: { same_picture: 'Same picture', same_template: 'Same template', related: 'Related' },
   searchFailed: 'The search failed',
   forgotten: 'Pictures that are searched with are kept only for a while. Choose it again.',
   emptyQuery: 'Search by words, by pictures, or by both together.',
