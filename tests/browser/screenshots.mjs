@@ -15,9 +15,14 @@ const ask = async target => (await fetch(new URL(target, address))).json();
 // Words, one of them left out, along with a picture; and one of what they find.
 const { hits } = await ask('/api/v1/search?q=sunny+-giraffe');
 const [like, image] = hits.filter(({ why }) => why.matches.some(({ field }) => field === 'says'));
+// That one as it comes back from elsewhere: smaller, between bars.
+const edited = await sharp(Buffer.from(await (await fetch(new URL(`/api/v1/images/${image.id}/original`, address))).arrayBuffer()))
+  .resize(480).extend({ top: 90, bottom: 90, background: 'black' }).jpeg({ quality: 60 }).toBuffer();
+const picture = await (await fetch(new URL('/api/v1/queries', address), { method: 'POST', body: edited })).json();
 const pages = {
   home: ['/', 6],
   search: [`/search?q=sunny+-giraffe&weight=2&like=${like.id}&min=0.3`, 6],
+  picture: [`/search?like=${picture.name}`, 3],
   image: [`/image/${image.id}`, 2],
   upload: ['/upload', 1],
   families: ['/families', 1],
