@@ -140,7 +140,54 @@ Result<> Duplicates::compare_waiting(const CompareOptions& options, ProjectionId
           if (!compared.contains(hit.id)) again.insert(hit.id);
   }
   const std::vector<ImageId> others(again.begin(), again.end());
-  return compare(others, options, std::ssize(ids), std::ssize(ids) + std::ssize(others));
+  TRY(compare(others, options, std::ssize(ids), std::ssize(ids) + std::ssize(others)));
+  return ids.empty() ? Result<>() : settle(options.stop);
+}
+
+// match() does not say that a part of a picture is the same picture, if it may be a part of
+// several. If these are all one picture, it is asked for the likeliest alone.
+Result<> Duplicates::settle(const std::stop_token& stop) {
+  const Pairs none;
+  Groups joined(none);
+  for (const auto& [id, hits] : mutual())
+    for (const Hit& hit : hits) joined.join(id, hit.id);
+  std::unordered_map<ImageId, ImageId> picture;  // by image: the first one that is the same
+  for (const auto& members : joined.take())
+    for (const ImageId id : members) picture[id] = members.front();
+  const auto picture_of = [&](ImageId id) {
+    const auto at = picture.find(id);
+    return at == picture.end() ? id : at->second;
+  };
+
+  Graph finders;  // of an image that did not find them
+  {
+    Lock lock(mu_);
+    for (const auto& [id, hits] : found_.hits)
+      for (const Hit& hit : hits) {
+        const auto back = found_.hits.find(hit.id);
+        if (back == found_.hits.end() ||
+            std::ranges::none_of(back->second, [&](const Hit& h) { return h.id == id; }))
+          finders[hit.id].push_back({.id = id, .similarity = hit.similarity});
+      }
+  }
+  for (const auto& [id, by] : finders) {
+    if (stop.stop_requested()) return Error{ErrorCode::kCancelled, "stopped"};
+    const ImageId whole = picture_of(by.front().id);
+    if (whole == picture_of(id) ||
+        std::ranges::any_of(by, [&](const Hit& hit) { return picture_of(hit.id) != whole; }))
+      continue;
+    const auto query = query_by_id(library_, id);
+    if (!query) continue;  // it has gone
+    const ImageId likeliest = std::ranges::max(by, {}, &Hit::similarity).id;
+    const std::vector<Hit> hits = TRY(
+        match(library_, *query, {.min_similarity = kSamePictureFrom, .filter = [&](ImageId other) {
+                                   return other == likeliest;
+                                 }}));
+    if (hits.empty()) continue;
+    Lock lock(mu_);
+    found_.hits[id].push_back(hits.front());
+  }
+  return {};
 }
 
 Result<> Duplicates::compare(std::span<const ImageId> ids, const CompareOptions& options,

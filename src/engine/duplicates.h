@@ -3,8 +3,10 @@
 // Two images are, if each is found by the other as the same picture (engine/search.h). One way is
 // not enough: a small part of a picture, or one without its words, is found by every picture that
 // has it in it, though nobody would give the picture for it. Both ways, either shows at least half
-// of what the other does. What the user says is another picture (Catalog::not_duplicates()) is
-// never in the same group, whatever both have in common with a third.
+// of what the other does. A part of a picture is not sure of it while several have that part; if
+// these are copies of one another, it is compared with the likeliest alone. What the user says is
+// another picture (Catalog::not_duplicates()) is never in the same group, whatever both have in
+// common with a third.
 #ifndef MIMEME_ENGINE_DUPLICATES_H_
 #define MIMEME_ENGINE_DUPLICATES_H_
 
@@ -81,6 +83,7 @@ class Duplicates {
   // ids: sorted.
   Result<> compare(std::span<const ImageId> ids, const CompareOptions& options, int64_t before,
                    int64_t total);
+  Result<> settle(const std::stop_token& stop);
   // Pairs found both ways, with the lesser similarity; only of images that are still there.
   Graph mutual() const;
 
