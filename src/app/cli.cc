@@ -42,6 +42,21 @@ constexpr const char* kQueryHelp =
 
 A query that begins with "-": mimeme search -- "-robin batman".)";
 
+constexpr const char* kDuplicatesHelp =
+    R"(Two images are the same picture if one is the other saved again, resized or edited, and each
+shows at least half of what the other does. The best copy has the most pixels; of as many, its
+format loses nothing (PNG, TIFF) or it has the most bytes; then it is the one that was added first.
+No file is touched, and nothing is decided for you:
+
+  mimeme duplicates                 list the groups; exit status 1 if there are none
+  mimeme remove 7                   forget a copy; its file stays, for you to delete
+  mimeme duplicates --not 7 12      they only look alike: never list them together again
+  mimeme duplicates --json | jq -r '.groups[].images[1:][].paths[]'    files beside the best copies
+
+Each image is compared with its nearest, some 20 ms for each and core: a while for many thousands.
+`mimeme serve` remembers that as long as it runs. Pictures whose details `mimeme add` has not
+learnt yet (--no-words) are only known to be the same if they hardly differ.)";
+
 // What options take. CLI11's own checks name a bound in 300 digits, and let NaN pass.
 //
 // REQUIRES: given to transform(), not check(): the text is put in plain decimal, because CLI11
@@ -208,6 +223,19 @@ class CommandLine {
         ->check(share());
     sub->footer(kQueryHelp);
 
+    sub = command(app_, "duplicates", "Find images that are the same picture, the best copy first",
+                  [this](const Context& c) { return duplicates(c, duplicates_); });
+    sub->add_option("--not", duplicates_.not_same,
+                    "Say that these are not the same picture; files or ids")
+        ->type_name("ID ID")
+        ->type_size(2)
+        ->expected(1);
+    sub->add_option("--same", duplicates_.same, "Take that back")
+        ->type_name("ID ID")
+        ->type_size(2)
+        ->expected(1);
+    sub->footer(kDuplicatesHelp);
+
     sub = command(
         app_, "serve", "Answer the HTTP API on this machine",
         [this](const Context& c) { return serve(c, serve_); }, Beside::kHere);
@@ -356,6 +384,7 @@ class CommandLine {
   CategoryArguments category_;
   SuggestionsArguments suggestions_;
   EvaluateArguments evaluate_;
+  DuplicatesArguments duplicates_;
   std::string folder_, model_, file_, manifest_;
 };
 

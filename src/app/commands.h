@@ -142,6 +142,12 @@ struct SuggestionsArguments {
 };
 Result<ExitCode> suggestions(const Context& context, const SuggestionsArguments& arguments);
 
+struct DuplicatesArguments {
+  // Files or image ids, two at least: the first is not the same picture as any other; or is.
+  std::vector<std::string> not_same, same;
+};
+Result<ExitCode> duplicates(const Context& context, const DuplicatesArguments& arguments);
+
 struct EvaluateArguments {
   std::string manifest;
   std::string labels;

@@ -70,7 +70,21 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
     TRY(library.fit_pca({}, stop));
     return {};
   };
-  return {{"scan", in_turn(scan)}, {"words", in_turn(words)}, {"pca", in_turn(pca)}};
+  // Reads only, so it waits for nobody's turn.
+  const auto duplicates = [&shared, threads](const Jobs::Report& report,
+                                             const std::stop_token& stop) {
+    return shared.duplicates().compare(
+        {.threads = threads,
+         .progress =
+             [&](int64_t done, int64_t total) {
+               report({.stage = "comparing", .done = done, .total = total});
+             },
+         .stop = stop});
+  };
+  return {{"scan", in_turn(scan)},
+          {"words", in_turn(words)},
+          {"pca", in_turn(pca)},
+          {"duplicates", duplicates}};
 }
 
 // A client's command, on the library that the server holds.
@@ -133,6 +147,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   const auto api = TRY(Api::open(*library, jobs, events,
                                  {.limits = arguments.limits,
                                   .jobs = work_on(shared, arguments.limits),
+                                  .duplicates = &shared.duplicates(),
                                   .fetch = {.allowed = config.serve.fetch_urls,
                                             // The other workers answer, however slow the web is.
                                             .at_once = std::max(thread_count(0) / 2, 1),

@@ -40,7 +40,9 @@ Error cannot_write(const fs::path& path) {
 }
 
 // With what the user has said of it; what models say can be had again.
-Json to_json(const ImageRecord& image, bool embedded, const ImageText& text) {
+// not_duplicates: images of earlier lines.
+Json to_json(const ImageRecord& image, bool embedded, const ImageText& text,
+             std::span<const Sha256> not_duplicates) {
   Json::Array paths;
   for (const std::string& path : image.paths) paths.emplace_back(to_utf8(path));
   Json::Object object{{"sha256", to_hex(image.sha256)},
@@ -55,6 +57,9 @@ Json to_json(const ImageRecord& image, bool embedded, const ImageText& text) {
   if (!image.info.preview.empty()) object.emplace_back("preview", image.info.preview);
   if (text.described_by == DescribedBy::kUser) object.emplace_back("description", text.description);
   if (!text.category.empty()) object.emplace_back("category", text.category);
+  Json::Array others;
+  for (const Sha256& other : not_duplicates) others.emplace_back(to_hex(other));
+  if (!others.empty()) object.emplace_back("not_duplicates", std::move(others));
   return object;
 }
 
@@ -76,14 +81,24 @@ struct Line {
   std::vector<IngestResult> files;  // one for each path, without the embedding
   bool embedded = false;
   std::vector<Half> embedding;
-  std::string description, category;  // the user's; empty: none
+  std::string description, category;   // the user's; empty: none
+  std::vector<Sha256> not_duplicates;  // the user says; of earlier lines
+
+  bool says_something() const {
+    return !description.empty() || !category.empty() || !not_duplicates.empty();
+  }
 };
+
+Result<Sha256> get_sha256(const Json& json, const char* key) {
+  const auto sha256 = json.string() ? from_hex(*json.string()) : std::nullopt;
+  if (sha256) return *sha256;
+  return Error{ErrorCode::kCorrupt, "`" + std::string(key) + "` must have 64 hexadecimal digits"};
+}
 
 Result<Line> from_json(const Json& json) {
   IngestResult file;  // mtime_ns 0, as no file has: the next `add` reads it and compares its bytes
-  const auto sha256 = from_hex(TRY(json.get_string("sha256")));
-  if (!sha256) return Error{ErrorCode::kCorrupt, "`sha256` must have 64 hexadecimal digits"};
-  file.sha256 = *sha256;
+  TRY(json.get_string("sha256"));
+  file.sha256 = TRY(get_sha256(json["sha256"], "sha256"));
   file.size = TRY(json.get_integer("bytes"));
   file.info.format = TRY(json.get_string("format"));
   file.info.width = TRY(get_int(json, "width"));
@@ -100,6 +115,12 @@ Result<Line> from_json(const Json& json) {
   // Libraries without words have neither.
   if (!json["description"].is_null()) line.description = TRY(json.get_string("description"));
   if (!json["category"].is_null()) line.category = TRY(json.get_string("category"));
+  if (const Json& others = json["not_duplicates"]; !others.is_null()) {
+    if (!others.array())
+      return Error{ErrorCode::kCorrupt, "`not_duplicates` must be a list of checksums"};
+    for (const Json& other : *others.array())
+      line.not_duplicates.push_back(TRY(get_sha256(other, "not_duplicates")));
+  }
   for (const Json& path : *paths) {
     file.path = TRY(to_path(path, "paths"));
     line.files.push_back(file);
@@ -176,6 +197,11 @@ Result<> take_over(Catalog& catalog, const Line& line, ModelId model) {
     if (!line.category.empty() && text.category.empty())
       TRY(catalog.set_category(*id, line.category));
   }
+  std::vector<ImageId> others;
+  for (const Sha256& other : line.not_duplicates)
+    if (const auto known = TRY(catalog.find_embedded(other, model)); known && *known != *id)
+      others.push_back(*known);
+  if (!others.empty()) TRY(catalog.say_not_duplicates(*id, others));
   return {};
 }
 
@@ -199,6 +225,12 @@ Result<TransferSummary> export_library(Library& library, const std::string& fold
   const int dim = model ? model->dim : 0;
   rows << npy_header(0, dim);  // the count is filled in at the end
 
+  // By the later image.
+  std::map<ImageId, std::vector<Sha256>> not_duplicates;
+  for (const auto& [earlier, later] : TRY(catalog.not_duplicates()))
+    for (const ImageRecord& image : TRY(catalog.images_by_id({&earlier, 1})))
+      not_duplicates[later].push_back(image.sha256);
+
   TransferSummary summary;
   const int64_t total = TRY(catalog.counts()).images;
   for (ImageId after = 0;;) {
@@ -210,7 +242,9 @@ Result<TransferSummary> export_library(Library& library, const std::string& fold
     for (ImageText& text : TRY(catalog.texts(ids))) texts[text.id] = std::move(text);
     for (const ImageRecord& image : page) {
       const auto embedding = model ? TRY(catalog.embedding(image.id, model->id)) : std::nullopt;
-      lines << to_json(image, embedding.has_value(), texts[image.id]).dump() << '\n';
+      lines
+          << to_json(image, embedding.has_value(), texts[image.id], not_duplicates[image.id]).dump()
+          << '\n';
       if (embedding) {
         rows.write(reinterpret_cast<const char*>(embedding->data()),
                    static_cast<std::streamsize>(embedding->size() * sizeof(Half)));
@@ -307,10 +341,11 @@ Result<TransferSummary> import_library(Library& library, const Export& from,
   };
   TRY(read_lines(from, progress, [&](Line&& line) -> Result<> {
     if (!line.embedded) return {};  // nothing to be found by: the next `add` embeds it
-    if (!line.description.empty() || !line.category.empty())
+    if (line.says_something())
       said.push_back({.files = {line.files.front()},
                       .description = line.description,
-                      .category = line.category});
+                      .category = line.category,
+                      .not_duplicates = line.not_duplicates});
     if (TRY(catalog.find_embedded(line.files.front().sha256, model))) line.embedding.clear();
     for (IngestResult& file : line.files) {
       if (TRY(catalog.image_by_path(file.path))) continue;

@@ -69,6 +69,7 @@ TEST_F(TransferTest, TheUsersWordsComeBackAndThoseHereStand) {
     ASSERT_TRUE(catalog.set_category(one, "Drake"));
     ASSERT_TRUE(catalog.describe(two, "exported"));
     ASSERT_TRUE(catalog.put_descriptions(DescribedBy::kLabels, "d", {{{two, "a label"}}}));
+    ASSERT_TRUE(catalog.say_not_duplicates(one, {&two, 1}));
     ASSERT_TRUE(export_library(**library, root_ / "export", kQuiet));
   }
   fs::remove_all(root_ / "library");
@@ -84,6 +85,7 @@ TEST_F(TransferTest, TheUsersWordsComeBackAndThoseHereStand) {
   EXPECT_EQ((*texts)[0].description, "mine");
   EXPECT_EQ((*texts)[0].category, "Drake");
   EXPECT_EQ((*texts)[1].description, "said here");
+  EXPECT_EQ(catalog.not_duplicates()->size(), 1U);
 }
 
 TEST_F(TransferTest, OnlyWhatIsNewCounts) {

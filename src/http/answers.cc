@@ -79,6 +79,16 @@ Json::Object to_json(const SimilarHit& hit) {
   return object;
 }
 
+Json::Object to_json(const DuplicateGroup& group) {
+  Json::Array images;
+  for (const auto& [image, similarity] : group.images) {
+    Json::Object object = to_json(image);
+    object.emplace(object.begin() + 1, "similarity", static_cast<double>(similarity));
+    images.emplace_back(std::move(object));
+  }
+  return {{"best", group.images.front().image.id}, {"images", std::move(images)}};
+}
+
 Json::Object to_json(const ExplainedHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));

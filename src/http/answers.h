@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/duplicates.h"
 #include "engine/jobs.h"
 #include "engine/search.h"
 #include "engine/word_search.h"
@@ -22,6 +23,7 @@ Json::Object to_json(const ImageText& text);
 // What is known of an image in words, without its id and paths.
 void append_words(Json::Object& object, const ImageText& text);
 Json::Object to_json(const SimilarHit& hit);
+Json::Object to_json(const DuplicateGroup& group);
 Json::Object to_json(const ExplainedMatch& match);
 Json::Object to_json(const ExplainedHit& hit);
 

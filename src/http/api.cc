@@ -37,6 +37,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/families", &Api::Impl::list_families},
     {"GET", "/api/v1/suggestions", &Api::Impl::list_suggestions},
     {"POST", "/api/v1/suggestions", &Api::Impl::answer_suggestions},
+    {"GET", "/api/v1/duplicates", &Api::Impl::list_duplicates},
+    {"POST", "/api/v1/duplicates", &Api::Impl::tell_duplicates},
     {"GET", "/api/v1/jobs", &Api::Impl::list_jobs},
     {"POST", "/api/v1/jobs", &Api::Impl::start_job},
     {"DELETE", "/api/v1/jobs/{}", &Api::Impl::cancel_job},

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/duplicates.h"
 #include "engine/jobs.h"
 #include "engine/library.h"
 #include "engine/picture_fetcher.h"
@@ -20,9 +21,11 @@ namespace mimeme {
 
 struct ApiOptions {
   DecodeLimits limits;
-  // What can be asked for in the background, by name: "scan", "words", "pca". "words" is begun
-  // after uploads too.
+  // What can be asked for in the background, by name: "scan", "words", "pca", "duplicates". "words"
+  // is begun after uploads too.
   std::map<std::string, Jobs::Work> jobs;
+  // Found by the work "duplicates"; null: there is no such list. REQUIRES: it outlives the API.
+  const Duplicates* duplicates = nullptr;
   // Pictures of queries, by their URL; their limit of bytes is that of `limits`.
   FetchOptions fetch;
 };

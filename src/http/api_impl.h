@@ -86,6 +86,8 @@ struct Api::Impl {
   Answer list_families(const Call& call) const;
   Answer list_suggestions(const Call& call) const;
   Answer answer_suggestions(const Call& call) const;
+  Answer list_duplicates(const Call& call) const;
+  Answer tell_duplicates(const Call& call) const;
   Answer list_jobs(const Call& call) const;
   Answer start_job(const Call& call) const;
   Answer cancel_job(const Call& call) const;

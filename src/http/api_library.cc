@@ -1,4 +1,4 @@
-// The handlers of families, jobs and the library's state.
+// The handlers of families, duplicates, jobs and the library's state.
 #include <unistd.h>
 
 #include <algorithm>
@@ -97,6 +97,40 @@ Answer Api::Impl::answer_suggestions(const Call& call) const {
   if (answered > 0) TRY(embed_texts(library, before));  // what came before a failure, too
   TRY(all);
   return answer({{"answered", answered}});
+}
+
+Answer Api::Impl::list_duplicates(const Call& call) const {
+  const int limit = TRY(call.limit());
+  const auto cursor =
+      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  if (!options.duplicates) return Error{ErrorCode::kNotFound, "duplicates are not looked for here"};
+  const DuplicatePage page = TRY(options.duplicates->groups(cursor, limit));
+  Json next;
+  if (page.next != 0) next = page.next;
+  return answer({{"groups", to_json(page.groups)},
+                 {"total", page.total},
+                 {"waiting", TRY(options.duplicates->count_waiting())},
+                 {"next", std::move(next)}});
+}
+
+Answer Api::Impl::tell_duplicates(const Call& call) const {
+  static constexpr const char* kMembers[] = {"image", "others", "same"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  const int64_t* const image = json["image"].integer();
+  const Json::Array* const named = json["others"].array();
+  const bool* const same = json["same"].boolean();
+  if (!image || !named || !same)
+    return Error{ErrorCode::kInvalidArgument,
+                 "`image` must be a number, `others` numbers, `same` true or false"};
+  std::vector<ImageId> others;
+  for (const Json& other : *named) {
+    if (!other.integer())
+      return Error{ErrorCode::kInvalidArgument, "`others` must be numbers of images"};
+    others.push_back(*other.integer());
+  }
+  TRY(*same ? library.catalog().unsay_not_duplicates(*image, others)
+            : library.catalog().say_not_duplicates(*image, others));
+  return HttpResponse{.status = 204, .content_type = ""};
 }
 
 Answer Api::Impl::list_jobs(const Call&) const { return answer({{"jobs", to_json(jobs.list())}}); }

@@ -20,8 +20,8 @@ constexpr const char* kPolicy =
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 // The views of the web app: ui/src/lib/router.
-constexpr std::string_view kViews[] = {"",         "search", "image",    "upload",
-                                       "families", "status", "settings", "share"};
+constexpr std::string_view kViews[] = {"",           "search", "image",    "upload", "families",
+                                       "duplicates", "status", "settings", "share"};
 
 const Asset* find(std::string_view path) {
   const auto all = assets();

@@ -18,6 +18,7 @@
 #ifndef MIMEME_STORE_CATALOG_H_
 #define MIMEME_STORE_CATALOG_H_
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -363,6 +364,18 @@ class Catalog {
   // By id: the images that pass the query's filters; its words are the caller's. Categories are
   // compared without regard to case and accents; a suggested one counts until it is refused.
   Result<std::vector<ImageId>> images_matching(const TextQuery& query);
+
+  // ---- what the user says are two pictures, though they look like one
+  // None of `others` is the same picture as `id`. kNotFound: one of them is no image;
+  // kInvalidArgument: one of them is `id`.
+  Result<> say_not_duplicates(ImageId id, std::span<const ImageId> others);
+  // Takes that back; passes over what nobody said.
+  Result<> unsay_not_duplicates(ImageId id, std::span<const ImageId> others);
+  struct ImagePair {
+    ImageId a = 0, b = 0;  // a < b
+    auto operator<=>(const ImagePair&) const = default;
+  };
+  Result<std::vector<ImagePair>> not_duplicates();  // sorted
 
   // ---- check and repair
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable

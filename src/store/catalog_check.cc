@@ -55,6 +55,10 @@ constexpr Invariant kInvariants[] = {
      "categories of images that are not there"},
     {"suggestions", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
      "suggestions for images that are not there"},
+    {"not_duplicates",
+     "image_a >= image_b OR NOT EXISTS (SELECT 1 FROM images WHERE id = image_a) "
+     "OR NOT EXISTS (SELECT 1 FROM images WHERE id = image_b)",
+     "pairs that are no duplicates, of images that are not there"},
     {"texts",
      "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id) OR image_id IN "
      "(SELECT image_id FROM texts GROUP BY image_id HAVING count(*) > 1)",

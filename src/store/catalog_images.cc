@@ -130,6 +130,7 @@ namespace {
 Result<int64_t> drop_doomed(sql::Connection& c) {
   TRY(drop_vectors_of_doomed(c));
   TRY(drop_texts_of_doomed(c));
+  TRY(drop_not_duplicates_of_doomed(c));
   TRY(c.run("DELETE FROM embeddings WHERE image_id IN (SELECT id FROM temp.doomed)"));
   return c.run("DELETE FROM images WHERE id IN (SELECT id FROM temp.doomed)");
 }

@@ -105,6 +105,9 @@ Result<> touch_texts(sql::Connection& connection, std::span<const ImageId> ids);
 // Takes the words of the images in the temporary table doomed(id) away, and records that.
 Result<> drop_texts_of_doomed(sql::Connection& connection);
 
+// Takes away what was said of the images in the temporary table doomed(id) and others.
+Result<> drop_not_duplicates_of_doomed(sql::Connection& connection);
+
 // SQL for a page of images for which `lacking` holds, a path for each: docs at images_unread().
 Result<std::vector<Work>> page_of_images(sql::Connection& connection, const std::string& lacking,
                                          const sql::Value& value, ImageId after, int limit);

@@ -306,7 +306,7 @@ TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
   fill().reset();
   run_sql({"DROP TABLE texts", "DROP TABLE text_removals", "DROP TABLE readings",
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
-           "DROP TABLE suggestions", "DROP TABLE text_embeddings",
+           "DROP TABLE suggestions", "DROP TABLE text_embeddings", "DROP TABLE not_duplicates",
            "DELETE FROM counters WHERE name = 'text'", "ALTER TABLE images DROP COLUMN preview",
            "DELETE FROM schema_migrations WHERE version >= 2"});
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kConflict);
@@ -315,6 +315,21 @@ TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
   EXPECT_EQ(must(catalog->image(1)).info.preview, "");
   must(catalog->describe(1, "x"));
   EXPECT_EQ(changed(*catalog, 3), (Ids{1}));
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
+TEST_F(WordsTest, WhatIsNoDuplicateIsKeptAsLongAsBothImages) {
+  using Pairs = std::vector<Catalog::ImagePair>;
+  const auto catalog = fill();
+  must(catalog->say_not_duplicates(2, {{1, 3}}));
+  must(catalog->say_not_duplicates(1, {{2, 2}}));  // known already, in either order
+  EXPECT_EQ(must(catalog->not_duplicates()), (Pairs{{1, 2}, {2, 3}}));
+  EXPECT_EQ(catalog->say_not_duplicates(1, {{3, 44}}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(catalog->say_not_duplicates(1, {{3, 1}}).error().code, ErrorCode::kInvalidArgument);
+  must(catalog->unsay_not_duplicates(3, {{2, 1}}));
+  EXPECT_EQ(must(catalog->not_duplicates()), (Pairs{{1, 2}}));
+  must(catalog->remove_images({{2}}));
+  EXPECT_EQ(must(catalog->not_duplicates()), Pairs{});
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
@@ -328,6 +343,8 @@ TEST_F(WordsTest, CheckMendsDamagedWords) {
             "change numbers of words that belong to no image, or to one that has another: 2"},
            {"INSERT INTO descriptions VALUES (44, 1, 'x', '')",
             "descriptions of images that are not there: 1"},
+           {"INSERT INTO not_duplicates VALUES (1, 44)",
+            "pairs that are no duplicates, of images that are not there: 1"},
            {"INSERT INTO categories VALUES (44, 'x')",
             "categories of images that are not there: 1"},
            {"INSERT INTO ocr_lines VALUES (1, 0, 'x', 1, [1,2,3,4,5,6,7,8])",

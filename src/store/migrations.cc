@@ -89,6 +89,10 @@ const std::vector<std::vector<std::string>>& migrations() {
           // 4: what is shown of an image until it is there (ImageInfo::preview).
           "ALTER TABLE images ADD COLUMN preview VARCHAR DEFAULT ''",
       },
+      {
+          // 5: what the user says are two pictures, though they look like one; image_a < image_b.
+          "CREATE TABLE not_duplicates(image_a BIGINT NOT NULL, image_b BIGINT NOT NULL)",
+      },
   };
   return all;
 }

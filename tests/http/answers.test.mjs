@@ -642,6 +642,50 @@ test('startJob: what makes no sense is refused', async () => {
     await refused(400, 'POST', '/api/v1/jobs', as_json(value));
 });
 
+test('listDuplicates: an edited copy is in a group with its original, until it is told apart', async () => {
+  await idle();
+  const listed = async (query = '') => get(`/api/v1/duplicates${query}`);
+  const compared = async () => {
+    const { number } = await start('duplicates');
+    assert.equal((await ends(number)).state, 'done');
+    const told = await listed();
+    assert.equal(told.waiting, 0);
+    return told;
+  };
+  const original = await image_of('friend0.png');
+  const [{ image: copy }] = await upload(['friend-copy.jpg',
+    await sharp(read('friend0.png')).resize(400).jpeg({ quality: 60 }).toBuffer()]);
+  await idle();  // its words, and its details with them
+  const of_original = ({ groups }) => groups.find(({ images }) => ids(images).includes(original.id));
+  const told = await compared();
+  assert.equal(told.total, told.groups.length);
+  const group = of_original(told);
+  assert.deepEqual(ids(group.images), [original.id, copy.id]);
+  assert.equal(group.best, original.id);
+  const page = await listed('?limit=1');
+  assert.equal(page.groups.length, 1);
+  assert.equal(page.total, told.total);
+  if (page.next !== null) assert.ok((await listed(`?cursor=${page.next}`)).groups.length === told.total - 1);
+  await head_is_get('/api/v1/duplicates');
+
+  const tell = (image, others, same) => call('POST', '/api/v1/duplicates', as_json({ image, others, same }));
+  assert.equal((await tell(copy.id, [original.id], false)).status, 204);
+  assert.equal(of_original(await listed()), undefined);
+  assert.equal((await tell(original.id, [copy.id], true)).status, 204);
+  assert.ok(of_original(await listed()));
+  await ok('DELETE', `/api/v1/images/${copy.id}`);
+  assert.equal(of_original(await listed()), undefined);
+  await refused(404, 'POST', '/api/v1/duplicates', as_json({ image: original.id, others: [copy.id], same: false }));
+});
+
+test('tellDuplicates, listDuplicates: what makes no sense is refused', async () => {
+  for (const value of [{}, { image: 1 }, { image: 1, others: 2, same: false }, { image: 1, others: ['2'], same: false },
+    { image: 1, others: [2], same: 'no' }, { image: 1, others: [1], same: false },
+    { image: 1, others: [2], same: false, now: true }, [], null])
+    await refused(400, 'POST', '/api/v1/duplicates', as_json(value));
+  await each_refused(400, 'GET', [...BAD_LIMITS, 'cursor=x', 'cursor=-1'].map(q => `/api/v1/duplicates?${q}`));
+});
+
 test('listJobs: newest first, each with its end', async () => {
   await idle();
   const { jobs } = await get('/api/v1/jobs');

@@ -11,6 +11,7 @@ export type Relation = Schemas['Relation'];
 export type Match = Schemas['Match'];
 export type Line = Schemas['Line'];
 export type Family = Schemas['Families']['families'][number];
+export type DuplicateGroup = Schemas['DuplicateGroup'];
 export type Suggestion = Schemas['SuggestionPage']['suggestions'][number];
 export type Upload = Schemas['Uploaded']['files'][number];
 export type Job = Schemas['Job'];

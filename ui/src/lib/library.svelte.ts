@@ -66,31 +66,35 @@ export const without = <T extends Image>(images: T[]): T[] =>
 /** Seconds in which a deletion can be taken back. */
 const REGRET = 6;
 
-/** Deletes an image when nobody objected, at the latest when the page goes. */
-export function remove(image: Image) {
-  deleted.add(image.id);
+/** Deletes images when nobody objected, at the latest when the page goes. */
+export function remove(...images: Image[]) {
+  for (const { id } of images) deleted.add(id);
   const gone = new AbortController();
   const settle = () => {
     gone.abort();
     clearTimeout(timer);
     close();
   };
-  const send = async () => {
+  const send = () => {
     settle();
-    try {
-      await del('/api/v1/images/{id}', { path: { id: image.id }, keepalive: true });
-      library.forget(image.id);
-    } catch (error) {
-      deleted.delete(image.id);
-      toasts.fail(error);
+    for (const { id } of images) {
+      del('/api/v1/images/{id}', { path: { id }, keepalive: true }).then(
+        () => library.forget(id),
+        (error) => {
+          deleted.delete(id);
+          toasts.fail(error);
+        },
+      );
     }
+  };
+  const takeBack = () => {
+    settle();
+    for (const { id } of images) deleted.delete(id);
   };
   const timer = setTimeout(send, REGRET * 1000);
   addEventListener('pagehide', send, { signal: gone.signal });
-  const close = toasts.show(
-    { text: t.deleted(nameOf(image)), action: { label: t.undo, run: () => (settle(), deleted.delete(image.id)) } },
-    REGRET * 1000,
-  );
+  const text = images.length === 1 ? t.deleted(nameOf(images[0]!)) : t.deletedMany(images.length);
+  const close = toasts.show({ text, action: { label: t.undo, run: takeBack } }, REGRET * 1000);
 }
 
 /** The list that an image was opened from, for its neighbours and for the way back. */

@@ -17,6 +17,7 @@ export const t = {
   library: 'Library',
   upload: 'Upload',
   families: 'Categories',
+  duplicates: 'Duplicates',
   status: 'Status',
   settings: 'Settings',
   notifications: 'Notifications',
@@ -123,6 +124,7 @@ export const t = {
   copiedLink: 'Link copied',
   noClipboard: 'The browser allows this only on localhost or over https.',
   deleted: (name: string) => `${name} deleted`,
+  deletedMany: (n: number) => `${images(n)} deleted`,
   noImage: 'There is no such image',
   noImageNamed: (name: string) => `No image is named ${name}`,
 
@@ -163,6 +165,25 @@ export const t = {
   noFamilies: 'No categories yet',
   noFamiliesText: 'Give one image a category, and mimeme suggests it for others of the same template.',
 
+  // Duplicates
+  duplicatesText:
+    'Images that are the same picture, saved again, resized or edited. What you delete here goes from the library; files in your own folders stay.',
+  groups: (n: number) => (n === 1 ? '1 group' : `${count(n)} groups`),
+  groupOf: (name: string) => `Copies of ${name}`,
+  best: 'Best copy',
+  alike: (similarity: string) => `Similarity ${similarity}`,
+  keep: 'Keep only this',
+  keepOnly: (name: string) => `Keep only ${name}`,
+  deleteImage: (name: string) => `Delete ${name}`,
+  notDuplicate: 'Not a duplicate',
+  isNotDuplicate: (name: string) => `${name} is not a duplicate`,
+  toldApart: (name: string) => `${name} is no longer listed here`,
+  comparing: 'Comparing images',
+  compare: (n: number) => `Compare ${images(n)}`,
+  noDuplicates: 'No duplicates',
+  noDuplicatesText: 'No two images in the library are the same picture.',
+  stillLooking: 'None so far.',
+
   // Status
   holdings: 'Library',
   counts: {
@@ -192,7 +213,12 @@ export const t = {
   start: { scan: 'Look for new files', words: 'Read words', pca: 'Fit the projection' },
   cancelJob: (kind: string) => `Cancel ${kind}`,
   jobStates: { waiting: 'Waiting', running: 'Running', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' },
-  kinds: { scan: 'Look for new files', words: 'Read words', pca: 'Fit the projection' } as Record<string, string>,
+  kinds: {
+    scan: 'Look for new files',
+    words: 'Read words',
+    pca: 'Fit the projection',
+    duplicates: 'Look for duplicates',
+  } as Record<string, string>,
   progress: (done: number, total: number) => (total ? `${count(done)} of ${count(total)}` : count(done)),
   failedOf: (n: number) => `${count(n)} failed`,
   rate: (perSecond: string) => `${perSecond} a second`,
@@ -216,6 +242,9 @@ export const t = {
     ['Enter', 'Open'],
     ['← →', 'On an image: its neighbours'],
     ['Esc', 'Back, or close'],
+    ['k', 'On a duplicate: keep only this'],
+    ['n', 'On a duplicate: it is none'],
+    ['Del', 'On a duplicate: delete it'],
     ['u', 'Upload'],
     ['t', 'Light or dark'],
     ['?', 'This help'],
