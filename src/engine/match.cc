@@ -22,10 +22,12 @@ constexpr int kPartCandidates = 160;
 constexpr double kMinCoverage = 0.15;
 constexpr int kMinTextured = 8;
 constexpr int kAlignedInliers = 6;
-constexpr double kTemplateShare = 0.4;  // of the textured blocks, that agree
+// Of the textured blocks, that agree; and that agree more than conflict, for where only words or a
+// drawn background are alike, less does.
+constexpr double kTemplateShare = 0.4, kTemplateLead = 0.2;
 constexpr double kPictureShare = 0.88;
 constexpr double kPictureConflicts = 0.01;
-constexpr double kPictureCoverage = 0.5;  // of the candidate
+constexpr double kPictureCoverage = 0.55;  // of the candidate
 // Of a part of a picture every other one of its template has the same part; so if there are others,
 // it is not known which one it was.
 constexpr double kWhole = 0.85;
@@ -47,10 +49,8 @@ struct Evidence {
   bool shows_enough() const {
     return is_aligned && agreement.coverage >= kMinCoverage && agreement.textured >= kMinTextured;
   }
-  // Less agrees than not where only words are alike.
   bool is_same_template() const {
-    return shows_enough() && share() >= kTemplateShare &&
-           agreement.agreeing > agreement.conflicting;
+    return shows_enough() && share() >= kTemplateShare && share() - conflicts() >= kTemplateLead;
   }
   bool is_same_picture() const {
     return shows_enough() && agreement.coverage >= kPictureCoverage && share() >= kPictureShare &&
