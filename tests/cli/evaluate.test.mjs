@@ -35,13 +35,16 @@ test('tasks are measured, and those that cannot be done are listed', async () =>
   assert.equal(json(library, 0, 'add', images).embedded, 6);
   const { tasks, skipped } = json(library, 0, 'evaluate', manifest, '--labels', path.join(corpus, 'labels.jsonl'));
   assert.deepEqual(tasks.map(t => [t.task, t.queries, t.r1, t.map]),
-    [['template', 2, 1, 1], ['copy/mirror', 1, 1, 1], ['family/mirror', 1, 1, 1], ['wrong', 1, 0, tasks[3].map], ['name', 1, 1, 1]]);
+    [['template', 2, 1, 1], ['copy/mirror', 1, 1, 1], ['family/mirror', 1, 1, 1], ['wrong', 1, 0, tasks[3].map], ['name', 1, 1, 1], ['absent', 1, 0, 0]]);
   assert.ok(tasks[3].map > 0 && tasks[3].map <= 1 / 3, 'behind the two of the other template');
   for (const t of tasks) assert.ok(t.p50_ms > 0 && t.p99_ms >= t.p50_ms && t.r10 >= t.r1);
-  assert.deepEqual(skipped.map(s => [s.task, s.queries]), [['template', 1], ['absent', 1]]);
+  assert.deepEqual(skipped.map(s => [s.task, s.queries]), [['template', 1]]);
+  const mirror = tasks[1];
+  assert.ok(mirror.labelled === 1 && mirror.same_picture >= 1 && mirror.same_picture_right === mirror.same_picture, JSON.stringify(mirror));
+  assert.equal(tasks[5].labelled, 1, 'what should not be found is, and is called so');
   assert.match(skipped[0].why, /the query itself/);
   const table = mimeme(library, 'evaluate', manifest).stdout;
-  assert.match(table, /^task +queries +R@1 +R@10 +P@5 +mAP +p50 ms +p99 ms$/m);
+  assert.match(table, /^task +queries +R@1 +R@10 +P@5 +mAP +p50 ms +p99 ms +same \(right\) +labelled$/m);
   assert.match(table, /^copy \(mean\)/m);
 });
 
