@@ -285,9 +285,9 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
     }
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }
-  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
-    return a.similarity != b.similarity ? a.similarity > b.similarity : a.id < b.id;
-  });
+  // Of several that agree in every block, the nearest first: they come in that order.
+  std::stable_sort(hits.begin(), hits.end(),
+                   [](const Hit& a, const Hit& b) { return a.similarity > b.similarity; });
   if (std::cmp_greater(hits.size(), options.limit)) hits.resize(static_cast<size_t>(options.limit));
   return hits;
 }

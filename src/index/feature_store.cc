@@ -84,13 +84,13 @@ FeatureStore::FeatureStore(std::unique_ptr<sqlite::Database> database)
 FeatureStore::~FeatureStore() = default;
 
 Result<std::unique_ptr<FeatureStore>> FeatureStore::create(const std::string& path) {
-  return std::unique_ptr<FeatureStore>(
-      new FeatureStore(TRY(sqlite::Database::create(path, kFormat))));
+  auto database = TRY(sqlite::Database::create(path, kFormat));
+  return std::unique_ptr<FeatureStore>(new FeatureStore(std::move(database)));
 }
 
 Result<std::unique_ptr<FeatureStore>> FeatureStore::open(const std::string& path) {
-  return std::unique_ptr<FeatureStore>(
-      new FeatureStore(TRY(sqlite::Database::open(path, kFormat))));
+  auto database = TRY(sqlite::Database::open(path, kFormat));
+  return std::unique_ptr<FeatureStore>(new FeatureStore(std::move(database)));
 }
 
 Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model) {

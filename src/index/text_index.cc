@@ -119,11 +119,13 @@ TextIndex::TextIndex(std::unique_ptr<sqlite::Database> database) : database_(std
 TextIndex::~TextIndex() = default;
 
 Result<std::unique_ptr<TextIndex>> TextIndex::create(const std::string& path) {
-  return std::unique_ptr<TextIndex>(new TextIndex(TRY(sqlite::Database::create(path, kFormat))));
+  auto database = TRY(sqlite::Database::create(path, kFormat));
+  return std::unique_ptr<TextIndex>(new TextIndex(std::move(database)));
 }
 
 Result<std::unique_ptr<TextIndex>> TextIndex::open(const std::string& path) {
-  std::unique_ptr<TextIndex> index(new TextIndex(TRY(sqlite::Database::open(path, kFormat))));
+  auto database = TRY(sqlite::Database::open(path, kFormat));
+  std::unique_ptr<TextIndex> index(new TextIndex(std::move(database)));
   if (TRY(index->integer("SELECT count(*) FROM state")) != 1)
     return Error{ErrorCode::kCorrupt, path + ": not a text index of this version"};
   return index;
