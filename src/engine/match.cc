@@ -32,6 +32,9 @@ constexpr double kPictureCoverage = 0.55;  // of the candidate
 // it is not known which one it was.
 constexpr double kWhole = 0.85;
 
+// Copies of a picture are as good as one another, within this; a template with few words is not.
+constexpr double kCopies = 0.05;
+
 // Of two images whose details are not known (yet), that differ in nothing but their encoding.
 constexpr float kSamePictureCosine = 0.998F;
 
@@ -45,6 +48,7 @@ struct Evidence {
   double conflicts() const {
     return agreement.textured == 0 ? 0 : 1.0 * agreement.conflicting / agreement.textured;
   }
+  double quality() const { return std::clamp(share() - conflicts(), 0.0, 1.0); }
   int score() const { return agreement.agreeing - 2 * agreement.conflicting; }
   bool shows_enough() const {
     return is_aligned && agreement.coverage >= kMinCoverage && agreement.textured >= kMinTextured;
@@ -252,17 +256,21 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
     }
   }
 
-  const auto same_pictures = std::count_if(all.begin(), all.end(), [](const Candidate& candidate) {
-    return candidate.evidence.is_same_picture();
-  });
+  int same_pictures = 0;
+  double best_quality = 0;  // of these
+  for (const Candidate& candidate : all) {
+    if (!candidate.evidence.is_same_picture()) continue;
+    ++same_pictures;
+    best_quality = std::max(best_quality, candidate.evidence.quality());
+  }
   const float family = family_similarity(*searchable);
   std::vector<Hit> hits;
   for (const Candidate& candidate : all) {
     const Evidence& evidence = candidate.evidence;
-    const auto quality =
-        static_cast<float>(std::clamp(evidence.share() - evidence.conflicts(), 0.0, 1.0));
+    const auto quality = static_cast<float>(evidence.quality());
     const auto confidence = static_cast<float>(searchable->background.confidence(candidate.cosine));
-    const bool is_certain = evidence.agreement.coverage >= kWhole || same_pictures == 1;
+    const bool is_certain = (evidence.agreement.coverage >= kWhole || same_pictures == 1) &&
+                            evidence.quality() >= best_quality - kCopies;
     const bool is_compared = query.look && candidate.look;
     // 0..1 within a relation, mapped to its range of similarities.
     const auto within = [](float from, float to, float place) {
@@ -277,11 +285,9 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
       hit.similarity = candidate.cosine;
     } else if (evidence.is_same_template()) {
       hit.similarity = within(kSameTemplateFrom, kSamePictureFrom, quality);
-    } else if (candidate.cosine >= family) {
-      // What blocks cannot show (a template drawn anew, or of plain colours), embeddings can.
-      const float place = (candidate.cosine - family) / (1 - family);
+    } else if (!is_compared && candidate.cosine >= family) {
       hit.similarity =
-          within(kSameTemplateFrom, kSamePictureFrom, is_compared ? 0.1F * place : place);
+          within(kSameTemplateFrom, kSamePictureFrom, (candidate.cosine - family) / (1 - family));
     }
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }
