@@ -292,8 +292,12 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }
   // Of several that agree in every block, the nearest first: they come in that order.
-  std::stable_sort(hits.begin(), hits.end(),
-                   [](const Hit& a, const Hit& b) { return a.similarity > b.similarity; });
+  std::unordered_map<ImageId, size_t> place;
+  for (const Hit& hit : hits) place.emplace(hit.id, place.size());
+  std::sort(hits.begin(), hits.end(), [&](const Hit& a, const Hit& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity
+                                        : place.at(a.id) < place.at(b.id);
+  });
   if (std::cmp_greater(hits.size(), options.limit)) hits.resize(static_cast<size_t>(options.limit));
   return hits;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -82,8 +83,12 @@ LocalFeatures find_keypoints(std::span<const uint8_t> grey, int width, int heigh
       }
     }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Found& a, const Found& b) { return a.strength > b.strength; });
+  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+    const auto order = [](const Found& one) {  // the same each time, whatever is equal
+      return std::tuple(-one.strength, one.keypoint.y, one.keypoint.x, one.keypoint.angle);
+    };
+    return order(a) < order(b);
+  });
   if (std::cmp_greater(found.size(), limit)) found.resize(static_cast<size_t>(limit));
   for (const Found& one : found) features.keypoints.push_back(one.keypoint);
   return features;

@@ -108,8 +108,8 @@ Result<Parts> open(const Json& json, const fs::path& folder, int threads) {
 Result<std::unique_ptr<ObjectDetector>> open_object_detector(const std::string& manifest_path,
                                                              int threads) {
   const Json json = TRY(read_network_manifest(manifest_path, "object-detection"));
-  return std::unique_ptr<ObjectDetector>(
-      new Ssd(TRY(open(json, fs::absolute(manifest_path).parent_path(), threads), manifest_path)));
+  auto network = TRY(open(json, fs::absolute(manifest_path).parent_path(), threads), manifest_path);
+  return std::unique_ptr<ObjectDetector>(new Ssd(std::move(network)));
 }
 
 }  // namespace mimeme
