@@ -136,10 +136,11 @@ class Candidates {
       : searchable_(searchable), options_(options) {}
 
   void add(std::span<const float> vector, int limit) {
-    for (const Hit& hit : searchable_.index->search(vector, {.limit = limit, .filter = filter()}))
+    for (const Hit& hit :
+         searchable_.index->search(vector, {.limit = limit, .filter = options_.wanted()}))
       note(hit.id, hit.similarity);
     if (!searchable_.parts || searchable_.parts->size() == 0) return;
-    const auto wanted = filter();
+    const auto wanted = options_.wanted();
     const SearchOptions parts{.limit = kPartCandidates, .filter = [&](int64_t part) {
                                 return !wanted || wanted(image_of_part(part));
                               }};
@@ -161,14 +162,6 @@ class Candidates {
   }
 
  private:
-  std::function<bool(ImageId)> filter() const {
-    if (options_.exclude.empty()) return options_.filter;
-    return [this](ImageId id) {
-      return std::find(options_.exclude.begin(), options_.exclude.end(), id) ==
-                 options_.exclude.end() &&
-             (!options_.filter || options_.filter(id));
-    };
-  }
   void note(ImageId id, float cosine) {
     float& best = best_[id];
     best = std::max(best, cosine);

@@ -6,6 +6,14 @@
 
 namespace mimeme {
 
+std::function<bool(ImageId)> SimilarOptions::wanted() const {
+  if (exclude.empty()) return filter;
+  return [this](ImageId id) {
+    return std::find(exclude.begin(), exclude.end(), id) == exclude.end() &&
+           (!filter || filter(id));
+  };
+}
+
 Result<> check_model(const Library& library, const ImageEncoder& encoder) {
   const auto searchable = library.searchable();
   if (searchable && searchable->record.input_dim != encoder.manifest().dim)
@@ -73,13 +81,7 @@ Result<std::vector<Hit>> nearest(const Library& library, const Query& query,
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
   SearchOptions search{.limit = options.limit, .min_similarity = options.min_similarity};
-  search.filter = options.filter;
-  if (!options.exclude.empty())
-    search.filter = [&](ImageId id) {
-      return std::find(options.exclude.begin(), options.exclude.end(), id) ==
-                 options.exclude.end() &&
-             (!options.filter || options.filter(id));
-    };
+  search.filter = options.wanted();
   return searchable->index->search(query.vector, search);
 }
 

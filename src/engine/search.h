@@ -19,6 +19,9 @@ struct SimilarOptions {
   float min_similarity = 0;             // 0..1
   std::vector<ImageId> exclude;         // never hits
   std::function<bool(ImageId)> filter;  // SearchOptions::filter
+
+  // What a filter of an index must say: `filter` without `exclude`. REQUIRES: this outlives it.
+  std::function<bool(ImageId)> wanted() const;
 };
 
 // What two pictures have to do with one another.
