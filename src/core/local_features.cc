@@ -56,10 +56,8 @@ struct Pair {
   const Keypoint* to;
 };
 
-// Those that are each other's nearest. Compiled twice: processors of the last fifteen years count
-// bits in one instruction.
-[[gnu::target_clones("popcnt", "default")]] std::vector<Pair> pairs_of(const LocalFeatures& from,
-                                                                       const LocalFeatures& to) {
+// Those that are each other's nearest.
+std::vector<Pair> pairs_of(const LocalFeatures& from, const LocalFeatures& to) {
   struct Nearest {
     int bits = 129;
     size_t at = 0;
