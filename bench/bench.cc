@@ -4,6 +4,8 @@
 //         whole-process ingest against the bare ONNX Runtime session
 //     mimeme_bench search MIMEME PICTURES WORK
 //         79 images: raw against reduced vectors, beside the original
+//     mimeme_bench match MIMEME PICTURES WORK QUERIES
+//         telling the same picture and template apart, against plain cosine: ingest and queries
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +22,9 @@
 
 #include "core/metrics.h"
 #include "engine/library.h"
+#include "engine/look.h"
 #include "engine/search.h"
+#include "engine/words.h"
 #include "media/scan.h"
 #include "model/session.h"
 
@@ -212,6 +216,77 @@ int search_bench(const std::string& mimeme, const std::string& folder, const std
   return 0;
 }
 
+std::vector<std::string> spread(const std::vector<std::string>& all, size_t count) {
+  std::vector<std::string> some;
+  for (size_t i = 0; i < std::min(count, all.size()); ++i)
+    some.push_back(all[i * all.size() / std::min(count, all.size())]);
+  return some;
+}
+
+// Two ways to answer a query, in turn.
+struct Times {
+  std::vector<double> plain_ms, match_ms;
+  template <typename F>
+  static double ms(const F& run) {
+    const auto start = Clock::now();
+    run();
+    return 1000 * seconds_since(start);
+  }
+  void print(const char* name) {
+    std::printf("%-24s p50 %8.2f p99 %8.2f ms   match p50 %8.2f p99 %8.2f ms   ratio of p50 %.2f\n",
+                name, quantile(plain_ms, 0.5), quantile(plain_ms, 0.99), quantile(match_ms, 0.5),
+                quantile(match_ms, 0.99), quantile(match_ms, 0.5) / quantile(plain_ms, 0.5));
+  }
+};
+
+int match_bench(const std::string& mimeme, const std::string& folder, const std::string& work,
+                const std::string& queries) {
+  const std::string library_folder = work + "/match";
+  fs::remove_all(library_folder);
+  const Finished embedded =
+      run({mimeme, "add", folder, "--library", library_folder, "--no-words", "--quiet"});
+  // No reader, detector or text model: of learn_words(), only the look at details is left.
+  LibraryOptions options{.directory = library_folder, .model_folders = {MIMEME_BUILT_MODELS}};
+  options.reader = options.object_model = options.text_model = "none";
+  options.open_labeller = [](const Manifest&, int) -> Result<std::unique_ptr<Labeller>> {
+    return Error{ErrorCode::kNotFound, "none"};
+  };
+  const auto library = need(Library::open(options, Library::Access::kWrite));
+  const auto start = Clock::now();
+  const WordsSummary learnt = need(learn_words(*library, {.threads = 0}, {}));
+  const double looked = seconds_since(start);
+  std::printf("%lld images: embedded in %.1f s (whole process), details in %.1f s; ratio %.2f\n",
+              static_cast<long long>(learnt.looked_at), embedded.seconds, looked,
+              (embedded.seconds + looked) / embedded.seconds);
+
+  Times by_id, by_file;
+  const auto encoder = need(library->open_encoder({.threads = 0}));
+  for (const ImageRecord& image : need(library->catalog().images(0, 200))) {
+    by_id.plain_ms.push_back(Times::ms([&] {
+      const Query query{.vector = *need(library->catalog().vector(image.id)), .image = image.id};
+      need(nearest(*library, query, {.limit = 20}));
+    }));
+    by_id.match_ms.push_back(Times::ms(
+        [&] { need(match(*library, need(query_by_id(*library, image.id)), {.limit = 20})); }));
+  }
+  by_id.print("image of the library");
+  for (const std::string& path : spread(pictures_below(queries), 100)) {
+    const FileBytes file = need(read_file(path, 1 << 30));
+    by_file.plain_ms.push_back(Times::ms([&] {
+      const Decoded input = need(decode(file.bytes, decode_target(encoder->manifest()), {}));
+      const Query query{.vector = library->searchable()->project(need(encoder->encode(input.rgb)))};
+      need(nearest(*library, query, {.limit = 20}));
+    }));
+    by_file.match_ms.push_back(Times::ms([&] {
+      auto look =
+          std::make_shared<const Look>(need(look_at(file.bytes, std::nullopt, {}, *encoder)));
+      need(match(*library, query_by_look(*library, std::move(look), *encoder), {.limit = 20}));
+    }));
+  }
+  by_file.print("file");
+  return 0;
+}
+
 }  // namespace
 }  // namespace mimeme
 
@@ -219,12 +294,15 @@ int main(int argc, char** argv) {
   using namespace mimeme;
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 4) {
-    std::fprintf(stderr, "usage: mimeme_bench ingest|search MIMEME PICTURES WORK [ROUNDS]\n");
+    std::fprintf(stderr,
+                 "usage: mimeme_bench ingest|search|match MIMEME PICTURES WORK [ROUNDS|QUERIES]\n");
     return 2;
   }
   if (const auto started = init_media(); !started) die(started.error());
   print_machine();
   if (words[0] == "search") return search_bench(words[1], words[2], words[3]);
+  if (words[0] == "match" && words.size() > 4)
+    return match_bench(words[1], words[2], words[3], words[4]);
   return ingest_bench(words[1], words[2], words[3],
                       words.size() > 4 ? std::atoi(words[4].c_str()) : 3);
 }

@@ -189,5 +189,16 @@ TEST_F(MatchTest, WhatIsLookedAtOnceIsNotLookedAtAgainAndWhatGoesIsForgotten) {
   EXPECT_EQ(library_->features()->images(0, 100)->size(), 8U);
 }
 
+TEST_F(MatchTest, WhatWasKeptOfAnotherFileOrModelIsReplaced) {
+  const int64_t model = (*library_->catalog().active_model())->id;
+  auto kept = *library_->features()->get(std::vector<ImageId>{2, 3});
+  ASSERT_EQ(kept.size(), 2U);
+  kept[0].sha256 = {1};
+  ASSERT_TRUE(library_->features()->put({&kept[0], 1}, model));
+  kept[1].sha256 = library_->catalog().image(3)->sha256;
+  ASSERT_TRUE(library_->features()->put({&kept[1], 1}, model + 1));
+  EXPECT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 2);
+}
+
 }  // namespace
 }  // namespace mimeme

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <random>
 #include <set>
 #include <utility>
@@ -106,38 +107,22 @@ class Learner {
     const auto store = library_.features();
     const auto active = TRY(catalog_.active_model());
     if (!store || !active) return {};
-    TRY(forget_gone(*store));
-    const int64_t total = TRY(catalog_.counts()).embedded - TRY(store->count(active->id));
-    WordsProgress progress{.stage = Stage::kLooking, .total = std::max<int64_t>(total, 0)};
-    if (total <= 0) return {};
+    const std::vector<ImageId> ids = TRY(settle(*store, active->id));
+    if (ids.empty()) return {};
+    WordsProgress progress{.stage = Stage::kLooking, .total = std::ssize(ids)};
     const auto encoder = library_.open_encoder({.threads = 1});
     if (!encoder)
       return leave_out("the same picture is not told from one that is alike", encoder.error());
     events_.progress(progress);
     return run_stage<Looked>(
         [&](int64_t after, int limit) -> Result<std::vector<Work>> {
-          std::vector<Work> work;
-          while (work.empty()) {
-            const auto images = TRY(catalog_.images(after, limit));
-            if (images.empty()) break;
-            after = images.back().id;
-            for (const ImageRecord& image : images)
-              if (!TRY(store->contains(image.id, image.sha256, active->id)))
-                work.push_back(
-                    {.n = image.id, .path = image.paths.empty() ? "" : image.paths.front()});
-          }
-          return work;
+          std::vector<Work> page;
+          for (auto id = std::ranges::upper_bound(ids, after);
+               id != ids.end() && std::ssize(page) < limit; ++id)
+            page.push_back({.n = *id});
+          return page;
         },
-        [&](const Work& work) {
-          Looked out{.stored = {.image = work.n}, .path = work.path};
-          auto stored = look_at_picture(**encoder, work.n);
-          if (stored) {
-            out.stored = *std::move(stored);
-          } else {
-            out.error = stored.error().message;
-          }
-          return out;
-        },
+        [&](const Work& work) { return look_at_picture(**encoder, work.n); },
         [&](std::span<const Looked> batch) -> Result<> {
           std::vector<StoredFeatures> done;
           for (const Looked& out : batch)
@@ -150,32 +135,44 @@ class Learner {
         {.threads = options_.threads, .stop = options_.stop});
   }
 
-  Result<StoredFeatures> look_at_picture(const ImageEncoder& encoder, ImageId id) const {
-    const ImageRecord image = TRY(catalog_.image(id));
-    const std::vector<uint8_t> bytes = TRY(read_original(image, options_.limits));
-    StoredFeatures stored = to_stored(TRY(look_at_details(bytes, options_.limits, encoder)));
-    stored.image = id;
-    stored.sha256 = image.sha256;
-    return stored;
+  Looked look_at_picture(const ImageEncoder& encoder, ImageId id) const {
+    Looked out{.stored = {.image = id}};
+    const auto look = [&]() -> Result<> {
+      const ImageRecord image = TRY(catalog_.image(id));
+      if (!image.paths.empty()) out.path = image.paths.front();
+      const std::vector<uint8_t> bytes = TRY(read_original(image, options_.limits));
+      out.stored = to_stored(TRY(look_at_details(bytes, options_.limits, encoder)));
+      out.stored.image = id;
+      out.stored.sha256 = image.sha256;
+      return {};
+    };
+    if (const auto done = look(); !done) out.error = done.error().message;
+    return out;
   }
 
-  // What is kept of images that the library has no more.
-  Result<> forget_gone(FeatureStore& store) const {
-    constexpr int kPage = 4096;
-    for (ImageId after = 0;;) {
-      const std::vector<ImageId> kept = TRY(store.images(after, kPage));
-      if (kept.empty()) return {};
-      after = kept.back();
+  // The images that have to be looked at, by id. What is kept of images that the library has no
+  // more is forgotten.
+  Result<std::vector<ImageId>> settle(FeatureStore& store, ModelId model) const {
+    constexpr int kPage = 10'000;
+    constexpr ImageId kEnd = std::numeric_limits<ImageId>::max();
+    std::vector<ImageId> todo;
+    for (ImageId after = 0; after < kEnd;) {
+      const auto images = TRY(catalog_.image_hashes(after, kPage));
+      const ImageId last = std::ssize(images) < kPage ? kEnd : images.back().id;
+      const auto known = TRY(store.known(after, last));
       std::vector<ImageId> gone;
-      const auto known = TRY(catalog_.images_by_id(kept));
       auto next = known.begin();
-      for (const ImageId id : kept)
-        if (next != known.end() && next->id == id)
-          ++next;
-        else
-          gone.push_back(id);
+      for (const auto& [id, sha256] : images) {
+        for (; next != known.end() && next->image < id; ++next) gone.push_back(next->image);
+        const bool is_known = next != known.end() && next->image == id;
+        if (!is_known || next->sha256 != sha256 || next->model != model) todo.push_back(id);
+        if (is_known) ++next;
+      }
+      for (; next != known.end(); ++next) gone.push_back(next->image);
       if (!gone.empty()) TRY(store.remove(gone));
+      after = last;
     }
+    return todo;
   }
 
   Result<> read() {

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -21,8 +22,9 @@ static_assert(kMaxParts <= 8);
 constexpr std::string_view kSchema[] = {
     "CREATE TABLE state (seq INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0)",
-    "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL, "
-    "features BLOB NOT NULL, picture BLOB NOT NULL, picture_bytes INTEGER NOT NULL)",
+    "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL)",
+    "CREATE TABLE details (id INTEGER PRIMARY KEY, features BLOB NOT NULL, picture BLOB NOT NULL, "
+    "picture_bytes INTEGER NOT NULL)",
     "CREATE TABLE parts (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, model INTEGER NOT NULL, "
     "x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL, "
     "embedding BLOB NOT NULL)",
@@ -30,7 +32,7 @@ constexpr std::string_view kSchema[] = {
     "CREATE TABLE removals (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
     "CREATE INDEX removals_seq ON removals (seq)",
 };
-constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 1, kSchema};  // "mimf"
+constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 2, kSchema};  // "mimf"
 
 std::span<const uint8_t> as_bytes(std::span<const Half> numbers) {
   return {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size_bytes()};
@@ -74,6 +76,7 @@ Result<> forget(Connection& db, ImageId image, int64_t seq) {
   TRY(db.run("INSERT OR REPLACE INTO removals SELECT id, ? FROM parts WHERE id >= ? AND id < ?",
              {seq, first, end}));
   TRY(db.run("DELETE FROM parts WHERE id >= ? AND id < ?", {first, end}));
+  TRY(db.run("DELETE FROM details WHERE id = ?", {image}));
   return db.run("DELETE FROM images WHERE id = ?", {image});
 }
 
@@ -101,10 +104,11 @@ Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model
   for (const StoredFeatures& one : images) {
     TRY(forget(*db, one.image, ++seq));
     const std::vector<uint8_t> picture = deflated(one.picture);
-    TRY(db->run("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?)",
-                {one.image, std::span<const uint8_t>(one.sha256), model,
-                 std::span<const uint8_t>(one.features), std::span<const uint8_t>(picture),
-                 static_cast<int64_t>(one.picture.size())}));
+    TRY(db->run("INSERT INTO images VALUES (?, ?, ?)",
+                {one.image, std::span<const uint8_t>(one.sha256), model}));
+    TRY(db->run("INSERT INTO details VALUES (?, ?, ?, ?)",
+                {one.image, std::span<const uint8_t>(one.features),
+                 std::span<const uint8_t>(picture), static_cast<int64_t>(one.picture.size())}));
     ++seq;
     for (size_t n = 0; n < one.parts.size() && n < kMaxParts; ++n) {
       const Region& at = one.parts[n].region;
@@ -129,20 +133,19 @@ Result<> FeatureStore::remove(std::span<const ImageId> images) {
   return transaction.commit();
 }
 
-Result<int64_t> FeatureStore::count(int64_t model) const {
+Result<std::vector<FeatureStore::Known>> FeatureStore::known(ImageId after, ImageId last) const {
   auto db = TRY(database_->lease());
-  int64_t count = 0;
-  TRY(db->run("SELECT count(*) FROM images WHERE model = ?", {model},
-              [&](const Row& row) { count = row.integer(0); }));
-  return count;
-}
-
-Result<bool> FeatureStore::contains(ImageId image, const Sha256& sha256, int64_t model) const {
-  auto db = TRY(database_->lease());
-  bool found = false;
-  TRY(db->run("SELECT 1 FROM images WHERE id = ? AND sha256 = ? AND model = ?",
-              {image, std::span<const uint8_t>(sha256), model}, [&](const Row&) { found = true; }));
-  return found;
+  std::vector<Known> page;
+  TRY(db->run("SELECT id, sha256, model FROM images WHERE id > ? AND id <= ? ORDER BY id",
+              {after, last}, [&](const Row& row) {
+                Known& one = page.emplace_back();
+                one.image = row.integer(0);
+                one.model = row.integer(2);
+                const auto sha256 = row.blob(1);
+                if (sha256.size() == one.sha256.size())
+                  std::ranges::copy(sha256, one.sha256.begin());
+              }));
+  return page;
 }
 
 Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) const {
@@ -159,7 +162,7 @@ Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> i
   for (const ImageId image : images) {
     StoredFeatures one{.image = image};
     bool is_there = false;
-    TRY(db->run("SELECT features, picture, picture_bytes FROM images WHERE id = ?", {image},
+    TRY(db->run("SELECT features, picture, picture_bytes FROM details WHERE id = ?", {image},
                 [&](const Row& row) {
                   is_there = true;
                   one.features = copied(row.blob(0));

@@ -53,10 +53,14 @@ class FeatureStore {
   Result<> put(std::span<const StoredFeatures> images, int64_t model);
   Result<> remove(std::span<const ImageId> images);
 
-  // Of how many images there is something, with parts of this model.
-  Result<int64_t> count(int64_t model) const;
-  // Whether there is something of this very image, with parts of this model.
-  Result<bool> contains(ImageId image, const Sha256& sha256, int64_t model) const;
+  // What there is something of: which file it was found in, and by which model its parts are
+  // embedded. By id: after `after`, up to `last`.
+  struct Known {
+    ImageId image = 0;
+    Sha256 sha256{};
+    int64_t model = 0;
+  };
+  Result<std::vector<Known>> known(ImageId after, ImageId last) const;
   // By id, after `after`.
   Result<std::vector<ImageId>> images(ImageId after, int limit) const;
   // In the order asked for; those that are not there are left out. Parts without embeddings.

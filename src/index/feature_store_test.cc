@@ -49,16 +49,19 @@ TEST_F(FeatureStoreTest, GivesBackWhatWasPut) {
   EXPECT_EQ((*got)[1].image, 1);
   EXPECT_EQ(store_->parts(2, 7)->at(1).embedding, (std::vector<Half>{2, 1}));
   EXPECT_TRUE(store_->parts(2, 8)->empty());
-  EXPECT_EQ(*store_->count(7), 2);
-  EXPECT_EQ(*store_->count(8), 0);
 }
 
-TEST_F(FeatureStoreTest, KnowsTheVeryImageAndModelOnly) {
-  ASSERT_TRUE(store_->put(std::vector{features(1, 0)}, 7));
-  EXPECT_TRUE(*store_->contains(1, features(1, 0).sha256, 7));
-  EXPECT_FALSE(*store_->contains(1, features(2, 0).sha256, 7));  // another image got the number
-  EXPECT_FALSE(*store_->contains(1, features(1, 0).sha256, 8));
-  EXPECT_FALSE(*store_->contains(2, features(2, 0).sha256, 7));
+TEST_F(FeatureStoreTest, KnowsWhichFileAndModelItIsOf) {
+  ASSERT_TRUE(store_->put(std::vector{features(1, 0), features(3, 0)}, 7));
+  ASSERT_TRUE(store_->put(std::vector{features(2, 0)}, 8));
+  const auto known = *store_->known(1, 3);
+  ASSERT_EQ(known.size(), 2U);
+  EXPECT_EQ(known[0].image, 2);
+  EXPECT_EQ(known[0].sha256, features(2, 0).sha256);
+  EXPECT_EQ(known[0].model, 8);
+  EXPECT_EQ(known[1].image, 3);
+  EXPECT_EQ(known[1].model, 7);
+  EXPECT_TRUE(store_->known(3, 9)->empty());
 }
 
 TEST_F(FeatureStoreTest, AnIndexCanFollowThePartsOfAModel) {
@@ -96,7 +99,7 @@ TEST_F(FeatureStoreTest, ListsItsImagesAndForgetsThem) {
 TEST_F(FeatureStoreTest, OpensAgainAndRefusesAnythingElse) {
   ASSERT_TRUE(store_->put(std::vector{features(1, 1)}, 7));
   store_.reset();
-  EXPECT_EQ(*(*FeatureStore::open(path_))->count(7), 1);
+  EXPECT_EQ((*FeatureStore::open(path_))->images(0, 9)->size(), 1U);
   EXPECT_EQ(FeatureStore::open(folder_ + "/none.db").error().code, ErrorCode::kNotFound);
   std::ofstream(folder_ + "/text.db") << "no database, but a text that is long enough for one";
   EXPECT_EQ(FeatureStore::open(folder_ + "/text.db").error().code, ErrorCode::kCorrupt);

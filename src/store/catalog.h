@@ -240,7 +240,13 @@ class Catalog {
   // By id, which is the order in which they were added: those that come after `after` in this
   // order; 0: from its beginning.
   Result<std::vector<ImageRecord>> images(ImageId after, int limit, Order order = Order::kOldest);
-  // Of these, the ones with a file of this name in any folder.
+  // Which bytes they are, by id, after `after`.
+  struct ImageHash {
+    ImageId id = 0;
+    Sha256 sha256{};
+  };
+  Result<std::vector<ImageHash>> image_hashes(ImageId after, int limit);
+  // Of images(), the ones with a file of this name in any folder.
   Result<std::vector<ImageRecord>> images_named(const std::string& name, ImageId after, int limit,
                                                 Order order = Order::kOldest);
   // In the order of ids; unknown ones left out.

@@ -91,6 +91,16 @@ Result<std::vector<ImageRecord>> Catalog::images(ImageId after, int limit, Order
       [&](sql::Connection& c) { return read_page(c, "? = ''", "", after, limit, order); });
 }
 
+Result<std::vector<Catalog::ImageHash>> Catalog::image_hashes(ImageId after, int limit) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageHash>> {
+    std::vector<ImageHash> page;
+    auto rows = TRY(c.query("SELECT id, sha256 FROM images WHERE id > ? ORDER BY id LIMIT ?",
+                            {after, int64_t{limit}}));
+    while (rows.next()) page.push_back({.id = rows.integer(0), .sha256 = to_sha256(rows.blob(1))});
+    return page;
+  });
+}
+
 Result<std::vector<ImageRecord>> Catalog::images_named(const std::string& name, ImageId after,
                                                        int limit, Order order) {
   if (name.find('/') != name.npos) return std::vector<ImageRecord>{};  // no name of a file
