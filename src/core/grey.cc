@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 namespace mimeme {
@@ -9,27 +10,48 @@ namespace {
 
 constexpr int kBlock = 8;  // pixels
 constexpr int kSlack = 1;  // pixels that the map may be off by
-constexpr double kTexture =
-    7;  // standard deviation of brightness from which a block shows something
-constexpr double kStrong = 16;    // and clearly so
-constexpr double kAgrees = 0.75;  // correlation
-constexpr double kConflicts = 0.4;
-constexpr int kMinSide = 32;  // pixels of the smallest level
+// Standard deviation of brightness from which a block shows something; and clearly so.
+constexpr float kTexture = 7, kStrong = 16;
+constexpr float kAgrees = 0.75F, kConflicts = 0.4F;  // correlation
+constexpr int kMinSide = 32;                         // pixels of the smallest level
 
-double sample(const Grey& picture, double x, double y) {
-  x = std::clamp(x, 0.0, picture.width - 1.0);
-  y = std::clamp(y, 0.0, picture.height - 1.0);
+// Taken off, so that sums of squares stay small enough for float.
+constexpr float kMiddleGrey = 128;
+
+// Between pixels, bilinear; outside, the nearest one's. REQUIRES: sides of 2 and more.
+float sample(const Grey& picture, float x, float y) {
+  constexpr float kBeforeNext = 1 - 1e-3F;
+  x = std::clamp(x, 0.0F, static_cast<float>(picture.width - 2) + kBeforeNext);
+  y = std::clamp(y, 0.0F, static_cast<float>(picture.height - 2) + kBeforeNext);
   const int left = static_cast<int>(x), top = static_cast<int>(y);
-  const int right = std::min(left + 1, picture.width - 1);
-  const int bottom = std::min(top + 1, picture.height - 1);
-  const auto at = [&](int column, int row) {
-    return static_cast<double>(
-        picture.pixels[static_cast<size_t>(row) * static_cast<size_t>(picture.width) +
-                       static_cast<size_t>(column)]);
+  const float fx = x - static_cast<float>(left), fy = y - static_cast<float>(top);
+  const uint8_t* upper = &picture.pixels[static_cast<size_t>(top * picture.width + left)];
+  const uint8_t* lower = upper + picture.width;
+  const auto between = [fx](const uint8_t* pixels) {
+    return static_cast<float>(pixels[0]) + fx * static_cast<float>(pixels[1] - pixels[0]);
   };
-  const double fx = x - left, fy = y - top;
-  return (1 - fy) * ((1 - fx) * at(left, top) + fx * at(right, top)) +
-         fy * ((1 - fx) * at(left, bottom) + fx * at(right, bottom));
+  const float above = between(upper);
+  return above + fy * (between(lower) - above) - kMiddleGrey;
+}
+
+// Of the kBlock × kBlock numbers at `values`, `stride` apart from row to row; product: of each with
+// that of `with`. Column by column, so that the compiler does a row at once.
+struct Moments {
+  float mean = 0, deviation = 0, product = 0;
+};
+Moments moments(const float* values, int stride, const float* with, int with_stride) {
+  float sum[kBlock] = {}, squares[kBlock] = {}, product[kBlock] = {};
+  for (int y = 0; y < kBlock; ++y, values += stride, with += with_stride)
+    for (int x = 0; x < kBlock; ++x) {
+      sum[x] += values[x];
+      squares[x] += values[x] * values[x];
+      product[x] += values[x] * with[x];
+    }
+  const auto mean = [](const float(&of)[kBlock]) {
+    return std::accumulate(std::begin(of), std::end(of), 0.0F) / (kBlock * kBlock);
+  };
+  const float middle = mean(sum);
+  return {middle, std::sqrt(std::max(0.0F, mean(squares) - middle * middle)), mean(product)};
 }
 
 }  // namespace
@@ -113,76 +135,68 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
       static_cast<size_t>(std::max(0.0, std::round(std::log2(std::max(scale, 1.0)))));
   const size_t at_level = std::min(wanted, other.levels_.size() - 1);
   const Grey& level = other.levels_[at_level];
-  const double shrink = std::exp2(static_cast<double>(at_level));
+  if (std::min(level.width, level.height) < 2) return {};
+  // Pixels of `picture` → pixels of the level, whose middles lie half a pixel from their edges.
+  const double shrink = std::exp2(-static_cast<double>(at_level));
+  const Affine to_level{map.xx * shrink, map.xy * shrink, (map.x0 + 0.5) * shrink - 0.5,
+                        map.yx * shrink, map.yy * shrink, (map.y0 + 0.5) * shrink - 0.5};
+  const auto is_inside = [&](int x, int y) {
+    const double u = to_level.xx * x + to_level.xy * y + to_level.x0;
+    const double v = to_level.yx * x + to_level.yy * y + to_level.y0;
+    return u >= -0.5 && v >= -0.5 && u <= level.width - 0.5 && v <= level.height - 0.5;
+  };
 
+  // What lies under `picture`, with a margin, so that blocks can be shifted.
+  const int stride = picture.width + 2 * kSlack;
+  std::vector<float> own, mapped;
+  own.reserve(picture.pixels.size());
+  for (const uint8_t pixel : picture.pixels) own.push_back(static_cast<float>(pixel) - kMiddleGrey);
+  mapped.reserve(static_cast<size_t>(stride) * static_cast<size_t>(picture.height + 2 * kSlack));
+  for (int y = -kSlack; y < picture.height + kSlack; ++y) {
+    const auto u = static_cast<float>(to_level.xy * y + to_level.x0);
+    const auto v = static_cast<float>(to_level.yy * y + to_level.y0);
+    const auto du = static_cast<float>(to_level.xx), dv = static_cast<float>(to_level.yx);
+    for (int x = -kSlack; x < picture.width + kSlack; ++x) {
+      const auto at = static_cast<float>(x);
+      mapped.push_back(sample(level, u + at * du, v + at * dv));
+    }
+  }
+
+  // In place first: most that agree do so there.
+  constexpr int kShifts = 2 * kSlack + 1, kMiddle = kSlack * kShifts + kSlack;
   Agreement result;
   int blocks = 0, inside = 0;
-  double sum_of_correlations = 0;
-  // The mapped block with a margin, so that it can be shifted.
-  constexpr int kSpan = kBlock + 2 * kSlack;
-  double mapped[kSpan * kSpan];
   for (int top = 0; top + kBlock <= picture.height; top += kBlock)
     for (int left = 0; left + kBlock <= picture.width; left += kBlock) {
       ++blocks;
-      const auto to_level = [&](double x, double y) {
-        const double u = map.xx * x + map.xy * y + map.x0, v = map.yx * x + map.yy * y + map.y0;
-        return std::pair((u + 0.5) / shrink - 0.5, (v + 0.5) / shrink - 0.5);
-      };
-      const auto is_inside = [&](double x, double y) {
-        const auto [u, v] = to_level(x, y);
-        return u >= -0.5 && v >= -0.5 && u <= level.width - 0.5 && v <= level.height - 0.5;
-      };
-      if (!is_inside(left, top) || !is_inside(left + kBlock - 1, top) ||
-          !is_inside(left, top + kBlock - 1) || !is_inside(left + kBlock - 1, top + kBlock - 1))
+      const int right = left + kBlock - 1, bottom = top + kBlock - 1;
+      if (!is_inside(left, top) || !is_inside(right, top) || !is_inside(left, bottom) ||
+          !is_inside(right, bottom))
         continue;
       ++inside;
-      double sum = 0, squares = 0;
-      double own[kBlock * kBlock];
-      for (int y = 0; y < kBlock; ++y)
-        for (int x = 0; x < kBlock; ++x) {
-          const double value =
-              picture.pixels[static_cast<size_t>(top + y) * static_cast<size_t>(picture.width) +
-                             static_cast<size_t>(left + x)];
-          own[y * kBlock + x] = value;
-          sum += value;
-          squares += value * value;
-        }
-      constexpr double kCount = kBlock * kBlock;
-      const double mean = sum / kCount;
-      const double deviation = std::sqrt(std::max(0.0, squares / kCount - mean * mean));
-      for (int y = 0; y < kSpan; ++y)
-        for (int x = 0; x < kSpan; ++x) {
-          const auto [u, v] = to_level(left + x - kSlack, top + y - kSlack);
-          mapped[y * kSpan + x] = sample(level, u, v);
-        }
-      double best = -1, other_deviation = 0;
-      // In place first: most that agree do so there.
-      constexpr int kShifts = 2 * kSlack + 1, kMiddle = kSlack * kShifts + kSlack;
+      const float* block = &own[static_cast<size_t>(top * picture.width + left)];
+      const Moments of_own = moments(block, picture.width, block, picture.width);
+      float best = -1, most = of_own.deviation;
       for (int shift = 0; shift < kShifts * kShifts && best < kAgrees; ++shift) {
         const int at = shift == 0 ? kMiddle : shift <= kMiddle ? shift - 1 : shift;
         const int dx = at % kShifts, dy = at / kShifts;
-        double s = 0, ss = 0, product = 0;
-        for (int y = 0; y < kBlock; ++y)
-          for (int x = 0; x < kBlock; ++x) {
-            const double value = mapped[(y + dy) * kSpan + x + dx];
-            s += value;
-            ss += value * value;
-            product += value * own[y * kBlock + x];
-          }
-        const double m = s / kCount, d = std::sqrt(std::max(0.0, ss / kCount - m * m));
-        if (at == kMiddle) other_deviation = d;
-        if (d > 1 && deviation > 1)
-          best = std::max(best, (product / kCount - m * mean) / (d * deviation));
+        const Moments of_other =
+            moments(&mapped[static_cast<size_t>((top + dy) * stride + left + dx)], stride, block,
+                    picture.width);
+        if (at == kMiddle) {
+          most = std::max(most, of_other.deviation);
+          if (most < kTexture) break;
+        }
+        if (of_other.deviation > 1 && of_own.deviation > 1)
+          best = std::max(best, (of_other.product - of_other.mean * of_own.mean) /
+                                    (of_other.deviation * of_own.deviation));
       }
-      if (std::max(deviation, other_deviation) < kTexture) continue;
+      if (most < kTexture) continue;
       ++result.textured;
-      sum_of_correlations += best;
       if (best >= kAgrees) ++result.agreeing;
-      if (best < kConflicts && std::max(deviation, other_deviation) >= kStrong)
-        ++result.conflicting;
+      if (best < kConflicts && most >= kStrong) ++result.conflicting;
     }
   if (blocks > 0) result.coverage = 1.0 * inside / blocks;
-  if (result.textured > 0) result.correlation = sum_of_correlations / result.textured;
   return result;
 }
 

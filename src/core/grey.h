@@ -27,11 +27,10 @@ Grey shrunk(const Grey& picture, int side);
 // How far a picture agrees with another one where it shows the same: block by block, by normalised
 // cross-correlation, so brightness and contrast do not matter.
 struct Agreement {
-  double coverage = 0;     // share of `picture` that lies inside `other`
-  int textured = 0;        // blocks there that show something in either
-  int agreeing = 0;        // of these, the ones that show the same in both
-  int conflicting = 0;     // of these, the ones that clearly show something else in each
-  double correlation = 0;  // mean over the textured ones
+  double coverage = 0;  // share of `picture` that lies inside `other`
+  int textured = 0;     // blocks there that show something in either
+  int agreeing = 0;     // of these, the ones that show the same in both
+  int conflicting = 0;  // of these, the ones that clearly show something else in each
 };
 
 // The same brightness at several sizes, so that it can be compared at the size that fits.

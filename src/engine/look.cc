@@ -27,16 +27,11 @@ Look::View view_of(const Decoded& decoded, const Region& region) {
   return view;
 }
 
-Result<> add_parts(Look& look, const Decoded& whole, std::span<const uint8_t> bytes,
-                   const DecodeLimits& limits, const ImageEncoder& encoder) {
-  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height)) {
-    Target target = decode_target(encoder.manifest());
-    target.region = part;
-    Look::View view = view_of(TRY(decode(bytes, inside(kLookSide, part), limits)), part);
-    view.raw = TRY(encoder.encode(TRY(decode(bytes, target, limits)).rgb));
-    look.views.push_back(std::move(view));
-  }
-  return {};
+Result<std::vector<float>> embedding_of(const Region& part, std::span<const uint8_t> bytes,
+                                        const DecodeLimits& limits, const ImageEncoder& encoder) {
+  Target target = decode_target(encoder.manifest());
+  target.region = part;
+  return encoder.encode(TRY(decode(bytes, target, limits)).rgb);
 }
 
 }  // namespace
@@ -52,7 +47,12 @@ Result<Look> look_at(std::span<const uint8_t> bytes, const std::optional<Region>
   const Decoded whole = TRY(decode(bytes, inside(kLookSide, region), limits));
   look.views.push_back(view_of(whole, region.value_or(Region{})));
   look.views.front().raw = TRY(encoder.encode(look.pixels));
-  if (!region) TRY(add_parts(look, whole, bytes, limits, encoder));
+  if (region) return look;
+  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height)) {
+    Look::View view = view_of(TRY(decode(bytes, inside(kLookSide, part), limits)), part);
+    view.raw = TRY(embedding_of(part, bytes, limits, encoder));
+    look.views.push_back(std::move(view));
+  }
   return look;
 }
 
@@ -61,7 +61,8 @@ Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits&
   const Decoded whole = TRY(decode(bytes, inside(kLookSide, std::nullopt), limits));
   Look look;
   look.views.push_back(view_of(whole, Region{}));
-  TRY(add_parts(look, whole, bytes, limits, encoder));
+  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height))
+    look.views.push_back({.region = part, .raw = TRY(embedding_of(part, bytes, limits, encoder))});
   return look;
 }
 

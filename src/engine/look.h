@@ -18,8 +18,8 @@ struct Look {
   struct View {
     Region region;
     std::vector<float> raw;  // embedding, as the model gave it; empty: not embedded
-    LocalFeatures features;  // of a part of an image that was kept: none
-    Grey picture;
+    LocalFeatures features;  // none of a part of an image that was, or will be, kept;
+    Grey picture;            // and no picture
   };
   std::vector<View> views;
   ImageInfo info;               // empty if it was kept
@@ -31,7 +31,8 @@ struct Look {
 Result<Look> look_at(std::span<const uint8_t> bytes, const std::optional<Region>& region,
                      const DecodeLimits& limits, const ImageEncoder& encoder);
 
-// For an image whose embedding is known already: only its parts are embedded.
+// What is kept of an image whose embedding is known already: only its parts are embedded, and that
+// is all that is found of them.
 Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits& limits,
                              const ImageEncoder& encoder);
 

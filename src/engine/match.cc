@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kCandidates = 40;  // that are compared in detail
 constexpr int kPartCandidates = 160;
+// An embedding hardly minds a mirror: if none of these is it mirrored, none of the others is.
+constexpr size_t kMirroredCandidates = 10;
 
 // Blocks as compare() counts them. Words that happen to be alike align too, but cover little.
 constexpr double kMinCoverage = 0.15;
@@ -225,8 +227,12 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
   const auto best = [&] { return std::span(all).first(std::min<size_t>(all.size(), kCandidates)); };
   if (query.look) {
     TRY(fetch_looks(library, best()));
-    bool found = compare_all(*query.look, Turn::kNone, best()) ||
-                 compare_all(*query.look, Turn::kMirrored, best());
+    bool found = compare_all(*query.look, Turn::kNone, best());
+    const auto nearest = best().first(std::min(best().size(), kMirroredCandidates));
+    if (!found && compare_all(*query.look, Turn::kMirrored, nearest)) {
+      compare_all(*query.look, Turn::kMirrored, best().subspan(nearest.size()));
+      found = true;
+    }
     if (!found && query.embed_negative) {
       Candidates again(*searchable, options);
       again.add(searchable->project(TRY(query.embed_negative())), kCandidates);

@@ -25,6 +25,14 @@ struct Found {
   float strength = 0;
 };
 
+// A whole order, so that the same picture has the same ones each time.
+bool is_stronger(const Found& a, const Found& b) {
+  const auto order = [](const Found& one) {
+    return std::tuple(-one.strength, one.keypoint.y, one.keypoint.x, one.keypoint.angle);
+  };
+  return order(a) < order(b);
+}
+
 // One bit for each of the 128 numbers: above their median or not.
 std::array<uint64_t, 2> to_bits(const float (&numbers)[128]) {
   std::array<float, 128> sorted;
@@ -52,18 +60,20 @@ LocalFeatures find_keypoints(std::span<const uint8_t> grey, int width, int heigh
   vl_sift_set_edge_thresh(sift.get(), kEdge);
 
   std::vector<Found> found;
+  float weakest = 0;  // of those that are among the strongest so far
   for (int error = vl_sift_process_first_octave(sift.get(), pixels.data()); error == 0;
        error = vl_sift_process_next_octave(sift.get())) {
     vl_sift_detect(sift.get());
     const VlSiftKeypoint* keypoints = vl_sift_get_keypoints(sift.get());
     const int across = vl_sift_get_octave_width(sift.get());
     const int plane = across * vl_sift_get_octave_height(sift.get());
-    // The weak ones of this octave are not described.
+    // Only what may be among the strongest in the end is described, for that takes long.
     std::vector<std::pair<float, const VlSiftKeypoint*>> strongest;
     for (int i = 0; i < vl_sift_get_nkeypoints(sift.get()); ++i) {
       const VlSiftKeypoint& k = keypoints[i];
-      strongest.emplace_back(
-          std::abs(sift->dog[k.ix + k.iy * across + (k.is - sift->s_min) * plane]), &k);
+      const float strength =
+          std::abs(sift->dog[k.ix + k.iy * across + (k.is - sift->s_min) * plane]);
+      if (strength >= weakest) strongest.emplace_back(strength, &k);
     }
     std::sort(strongest.begin(), strongest.end(),
               [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -82,14 +92,11 @@ LocalFeatures find_keypoints(std::span<const uint8_t> grey, int width, int heigh
                          strength});
       }
     }
+    std::sort(found.begin(), found.end(), is_stronger);
+    if (std::cmp_less(found.size(), limit)) continue;
+    found.resize(static_cast<size_t>(limit));
+    weakest = found.back().strength;
   }
-  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-    const auto order = [](const Found& one) {  // the same each time, whatever is equal
-      return std::tuple(-one.strength, one.keypoint.y, one.keypoint.x, one.keypoint.angle);
-    };
-    return order(a) < order(b);
-  });
-  if (std::cmp_greater(found.size(), limit)) found.resize(static_cast<size_t>(limit));
   for (const Found& one : found) features.keypoints.push_back(one.keypoint);
   return features;
 }
