@@ -56,6 +56,8 @@ struct TextLine {
 struct Hit {
   ImageId id = 0;
   float similarity = 0;  // 0..1, 1 identical
+  // Where in the image the query's picture lies, if it shows only a part of it (and that is known).
+  std::optional<Region> part = {};
 };
 
 }  // namespace mimeme

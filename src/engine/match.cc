@@ -44,6 +44,7 @@ constexpr float kSamePictureCosine = 0.998F;
 struct Evidence {
   Agreement agreement;
   bool is_aligned = false;
+  Region shown;  // of the candidate, by the query
   double share() const {
     return agreement.textured == 0 ? 0 : 1.0 * agreement.agreeing / agreement.textured;
   }
@@ -107,6 +108,21 @@ Affine after(const Affine& second, const Affine& first) {
           second.yx * first.x0 + second.yy * first.y0 + second.y0};
 }
 
+// The part of `picture` that a query of this size shows; map: pixels of the picture → the query's.
+Region shown_part(const Grey& picture, const Affine& map, int width, int height) {
+  const Affine back = map.inverse();
+  double left = 1, top = 1, right = 0, bottom = 0;
+  for (const double u : {-0.5, width - 0.5})
+    for (const double v : {-0.5, height - 0.5}) {
+      const double x = (back.xx * u + back.xy * v + back.x0 + 0.5) / picture.width;
+      const double y = (back.yx * u + back.yy * v + back.y0 + 0.5) / picture.height;
+      left = std::min(left, x), right = std::max(right, x);
+      top = std::min(top, y), bottom = std::max(bottom, y);
+    }
+  left = std::clamp(left, 0.0, 1.0), top = std::clamp(top, 0.0, 1.0);
+  return {left, top, std::clamp(right, left, 1.0) - left, std::clamp(bottom, top, 1.0) - top};
+}
+
 void consider(const Evidence& evidence, Candidate& candidate) {
   if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
     candidate.evidence = evidence;
@@ -128,7 +144,10 @@ void compare_to(const Turned& query, Candidate& candidate) {
       after(stretch(query.features.width, query.features.height, width, height),
             after(alignment->map.inverse(),
                   stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
-  consider({.agreement = compare(kept, query.picture, to_query), .is_aligned = true}, candidate);
+  consider({.agreement = compare(kept, query.picture, to_query),
+            .is_aligned = true,
+            .shown = shown_part(kept, to_query, width, height)},
+           candidate);
 }
 
 // The best of the query's views and of the images' in each vector index.
@@ -288,6 +307,8 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
       hit.similarity =
           within(kSameTemplateFrom, kSamePictureFrom, (candidate.cosine - family) / (1 - family));
     }
+    if (evidence.is_same_template() && evidence.shown.width * evidence.shown.height < kWhole)
+      hit.part = evidence.shown;
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }
   // Of several that agree in every block, the nearest first: they come in that order.

@@ -106,7 +106,9 @@ class MatchTest : public LibraryTest {
 const char* const kSecond = "same: 2-1.jpg; template: 2-2.jpg 2-3.jpg";
 
 TEST_F(MatchTest, APictureThatWasCompressedAgainIsTheSame) {
-  EXPECT_EQ(answer(match_bytes(jpeg(meme(2, 1), 20))), kSecond);
+  const auto hits = match_bytes(jpeg(meme(2, 1), 20));
+  EXPECT_EQ(answer(hits), kSecond);
+  EXPECT_FALSE(hits.front().part);
 }
 
 TEST_F(MatchTest, SoIsOneHalfAsLarge) {
@@ -141,7 +143,12 @@ TEST_F(MatchTest, APartThatAllOfATemplateHaveTellsNoneOfThem) {
   Grey top = plain(0, kWidth, kHeight - 70);
   const Grey whole = meme(2, 1);
   std::copy_n(whole.pixels.begin(), top.pixels.size(), top.pixels.begin());
-  EXPECT_EQ(answer(match_bytes(jpeg(top))), "template: 2-1.jpg 2-2.jpg 2-3.jpg");
+  const auto hits = match_bytes(jpeg(top));
+  EXPECT_EQ(answer(hits), "template: 2-1.jpg 2-2.jpg 2-3.jpg");
+  ASSERT_TRUE(hits.front().part) << "and which part it is";
+  EXPECT_NEAR(hits.front().part->top, 0, 0.03);
+  EXPECT_NEAR(hits.front().part->width, 1, 0.03);
+  EXPECT_NEAR(hits.front().part->height, 1.0 * (kHeight - 70) / kHeight, 0.03);
 }
 
 TEST_F(MatchTest, APictureOfNothingInTheLibraryHasNoGoodMatch) {

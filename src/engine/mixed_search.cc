@@ -130,7 +130,9 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
       Found& one = found[hit.id];
       one.wanted += static_cast<double>(length * hit.similarity);
       one.hit.like = hit.similarity;
-      if (parts.size() == 1) one.hit.relation = relation_of(hit.similarity);
+      if (parts.size() > 1) continue;
+      one.hit.relation = relation_of(hit.similarity);
+      one.hit.part = hit.part;
     }
   }
   for (const QueryPart& part : parts) {

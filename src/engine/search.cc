@@ -93,7 +93,7 @@ Result<std::vector<SimilarHit>> with_images(Library& library, std::span<const Hi
   auto image = images.begin();
   for (const Hit& hit : hits) {  // both in the order of hits; images may lack some
     if (image == images.end() || image->id != hit.id) continue;
-    found.push_back({.image = std::move(*image), .similarity = hit.similarity});
+    found.push_back({.image = std::move(*image), .similarity = hit.similarity, .part = hit.part});
     ++image;
   }
   return found;

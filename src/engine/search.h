@@ -56,7 +56,8 @@ constexpr const char* name_of(Relation relation) {
 // A hit with what is known of it.
 struct SimilarHit {
   ImageRecord image;
-  float similarity = 0;  // 0..1
+  float similarity = 0;        // 0..1
+  std::optional<Region> part;  // Hit::part
 };
 
 // A query picture, brought to the library's vector space.

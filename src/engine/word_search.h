@@ -37,6 +37,7 @@ struct WordHit {
   float picture = 0;                 // cosine of the query and the raw embedding
   float like = 0;                    // how alike it is to the pictures that were asked with
   std::optional<Relation> relation;  // to the picture, if one was asked with, and nothing else
+  std::optional<Region> part;        // Hit::part, likewise
   std::vector<TextMatch> matches;    // where, in the texts of to_document()
 };
 

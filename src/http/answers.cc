@@ -56,6 +56,8 @@ Json::Array to_json(const Quad& corners) {
   return points;
 }
 
+Json::Array to_json(const Region& box) { return {box.left, box.top, box.width, box.height}; }
+
 void append_words(Json::Object& object, const ImageText& text) {
   static constexpr const char* kBy[] = {"labels", "vision_model", "user"};
   object.emplace_back("description", text.description);
@@ -76,6 +78,7 @@ Json::Object to_json(const SimilarHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.similarity));
   object.emplace(object.begin() + 2, "relation", name_of(relation_of(hit.similarity)));
+  if (hit.part) object.emplace_back("box", to_json(*hit.part));
   return object;
 }
 
@@ -93,6 +96,7 @@ Json::Object to_json(const ExplainedHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));
   if (hit.hit.relation) object.emplace(object.begin() + 2, "relation", name_of(*hit.hit.relation));
+  if (hit.hit.part) object.emplace_back("box", to_json(*hit.hit.part));
   object.emplace_back("description", hit.description);
   object.emplace_back("category", hit.category);
   object.emplace_back("category_is_suggested", hit.is_suggested);

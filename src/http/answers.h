@@ -18,6 +18,7 @@ Json::Array paths_to_json(const std::vector<std::string>& paths);
 Json::Object to_json(const ImageRecord& image);
 // [[x, y], …]
 Json::Array to_json(const Quad& corners);
+Json::Array to_json(const Region& box);
 Json::Object to_json(const TextLine& line);
 Json::Object to_json(const ImageText& text);
 // What is known of an image in words, without its id and paths.

@@ -157,6 +157,16 @@ check('a picture alone: the same, those of its template, those that are related,
   assert.equal(await list(page, 'Images').count(), 1);
 });
 
+check('of what has the picture in it, a box shows where', async page => {
+  await page.goto(`/search?like=${await number_of(at.server.address, 'left.png')}`);
+  const both = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: /both/ }) });
+  await both.hover();
+  await both.locator('polygon').waitFor();
+  const [picture, box] = [await both.boundingBox(), await both.locator('polygon').boundingBox()];
+  assert.ok(Math.abs(box.x - picture.x) < picture.width / 10, 'at its left');
+  assert.ok(Math.abs(box.width / picture.width - 0.5) < 0.1, 'half of it');
+});
+
 check('arrow keys lead from one relation to the next; the neighbours of an image are those of all', async page => {
   await barred(page);
   await slider(page).fill('0');

@@ -305,8 +305,11 @@ test('similarToPicture: an edited copy finds the original, and nothing is kept',
   const typed = { body: edited, headers: { 'Content-Type': 'image/jpeg' } };
   assert.deepEqual((await ok('POST', '/api/v1/similar?limit=5', typed)).json.hits, hits);
   for (const [name, box] of Object.entries(HALVES)) {
-    const found = await ok('POST', `/api/v1/similar?limit=1&box=${box}`, as_picture(read('both.png')));
+    const found = await ok('POST', `/api/v1/similar?limit=5&box=${box}`, as_picture(read('both.png')));
     assert.match(found.json.hits[0].paths[0], new RegExp(`/${name}.png$`));
+    assert.equal(found.json.hits[0].box, undefined, 'all of it');
+    const both = found.json.hits.find(({ paths }) => paths[0].endsWith('/both.png'));
+    box.split(',').forEach((share, i) => assert.ok(Math.abs(both.box[i] - share) < 0.05, `${both.box} is ${name}`));
   }
   assert.equal(await count(), told.images);
 });
