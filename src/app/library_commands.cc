@@ -227,6 +227,7 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
                                      {"vectors", found.vectors},
                                      {"texts", found.texts},
                                      {"meanings", found.meanings},
+                                     {"details", found.details},
                                      {"problems", list(found.problems)},
                                      {"repaired", list(found.repaired)},
                                      {"notes", list(found.notes)}});

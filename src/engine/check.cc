@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "core/half.h"
 #include "core/sha256.h"
 #include "engine/documents.h"
+#include "engine/look.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -74,6 +76,59 @@ Result<bool> texts_agree(Library& library, const CheckOptions& options, CheckRep
   return *count == report.texts;
 }
 
+// Of the parts that details have, and none else; their rows are not compared, because they are not
+// projected twice to the last bit.
+Result<bool> parts_agree(Library& library, const CheckOptions& options, CheckReport&) {
+  const auto searchable = library.searchable();
+  if (!searchable || !searchable->parts) return true;
+  int64_t parts = 0;
+  for (int64_t seq = 0;;) {
+    const auto page = TRY(library.features()->parts_since(seq, kPage, searchable->record.model));
+    if (page.ids.empty()) break;
+    seq = page.seq;
+    for (const int64_t id : page.ids)
+      if (searchable->parts->row(id).empty()) return false;
+    parts += std::ssize(page.ids);
+    options.progress("checking the index of parts", parts, searchable->parts->size());
+  }
+  return parts == searchable->parts->size();
+}
+
+// Details can only be found again by decoding, so what cannot be read is left to the next `add`.
+Result<> check_details(Library& library, const CheckOptions& options, CheckReport& report) {
+  const auto store = library.features();
+  const auto searchable = library.searchable();
+  if (!store || !searchable) return {};
+  const ProjectionRecord& by = searchable->record;
+  if (const auto verified = store->verify(); !verified) {
+    report.problems.push_back(verified.error().message +
+                              ": delete the file while nothing runs; `mimeme add` makes it again");
+    return {};
+  }
+  int64_t damaged = 0;
+  for (ImageId after = 0;;) {
+    const std::vector<ImageId> page = TRY(store->images(after, kPage));
+    if (page.empty()) break;
+    after = page.back();
+    std::vector<ImageId> bad = page;
+    const std::vector<StoredFeatures> found = TRY(store->get(page));
+    for (const StoredFeatures& stored : found) {
+      const auto parts = TRY(store->parts(stored.image, by.model));
+      if (to_look(stored) && std::ranges::all_of(parts, [&](const StoredPart& part) {
+            return std::cmp_equal(part.embedding.size(), by.input_dim);
+          }))
+        std::erase(bad, stored.image);
+    }
+    if (!bad.empty()) TRY(store->remove(bad));
+    damaged += std::ssize(bad);
+    options.progress("checking details", report.details += std::ssize(page), 0);
+  }
+  if (damaged > 0)
+    report.repaired.push_back("the details of " + std::to_string(damaged) +
+                              " images could not be read: `mimeme add` looks at them again");
+  return {};
+}
+
 // An index that can be made again from the catalog.
 struct Derived {
   const char* name;
@@ -81,6 +136,7 @@ struct Derived {
   Result<bool> (*agrees)(Library&, const CheckOptions&, CheckReport&);
 };
 constexpr Derived kDerived[] = {{"vector index", Library::Index::kVectors, vectors_agree},
+                                {"index of parts", Library::Index::kVectors, parts_agree},
                                 {"text index", Library::Index::kText, texts_agree},
                                 {"index of meanings", Library::Index::kMeaning, meanings_agree}};
 
@@ -124,6 +180,8 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   } else if (const auto verified = verify(*model); !verified) {
     report.problems.push_back(verified.error().message);
   }
+  TRY(check_details(library, options, report));
+  TRY(library.refresh_pictures());
   for (const auto& [name, index, agree] : kDerived) {
     if (TRY(agree(library, options, report))) continue;
     TRY(library.rebuild(index));

@@ -28,12 +28,13 @@ struct CheckReport {
   int64_t vectors = 0;
   int64_t texts = 0;
   int64_t meanings = 0;  // embeddings of texts
+  int64_t details = 0;   // images whose details are known
   bool clean() const { return problems.empty() && repaired.empty(); }
 };
 
 // Catalog invariants (raw embeddings too: in full and finite), reduced vectors, the indexes of
-// vectors, texts and meanings row by row against the catalog, the model's checksum, and the
-// originals. REQUIRES: the library is open for writing.
+// vectors, texts and meanings row by row against the catalog, details of pictures, the model's
+// checksum, and the originals. REQUIRES: the library is open for writing.
 Result<CheckReport> check(Library& library, const CheckOptions& options);
 
 }  // namespace mimeme

@@ -325,6 +325,8 @@ Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by)
        },
        .rows_since = [&](int64_t seq) -> Result<FloatRows> {
          auto page = TRY(features_->parts_since(seq, kPage, by.record.model));
+         if (page.rows.size() != page.ids.size() * static_cast<size_t>(by.record.input_dim))
+           return Error{ErrorCode::kCorrupt, "details are damaged: run `mimeme check`"};
          return FloatRows{
              .ids = std::move(page.ids), .rows = by.project(to_float(page.rows)), .seq = page.seq};
        },

@@ -2,6 +2,7 @@
 
 #include "core/sha256.h"
 #include "core/test_picture.h"
+#include "engine/check.h"
 #include "engine/ingest.h"
 #include "engine/search.h"
 #include "engine/test_library.h"
@@ -194,6 +195,32 @@ TEST_F(MatchTest, WhatIsLookedAtOnceIsNotLookedAtAgainAndWhatGoesIsForgotten) {
   EXPECT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 0);
   EXPECT_TRUE(library_->features()->get(std::vector<ImageId>{1})->empty());
   EXPECT_EQ(library_->features()->images(0, 100)->size(), 8U);
+}
+
+TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgain) {
+  EXPECT_TRUE(check(*library_, {})->clean());
+  const int64_t model = (*library_->catalog().active_model())->id;
+  auto kept = *library_->features()->get(std::vector<ImageId>{2});
+  kept[0].sha256 = library_->catalog().image(2)->sha256;
+  kept.push_back(kept[0]);
+  kept[0].picture.clear();
+  kept[1].image = 3;
+  kept[1].sha256 = library_->catalog().image(3)->sha256;
+  kept[1].parts = {{.region = {}, .embedding = {1, 2, 3}}};
+  ASSERT_TRUE(library_->features()->put(kept, model));
+  auto report = check(*library_, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->details, 9);
+  ASSERT_EQ(report->repaired.size(), 1U);
+  EXPECT_EQ(report->repaired[0].find("the details of 2 images"), 0U) << report->repaired[0];
+  EXPECT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 2);
+
+  library_->searchable()->parts->add(std::vector<int64_t>{part_id(7, 6)},
+                                     std::vector<float>(kFakeSide * kFakeSide, 1));
+  report = check(*library_, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->repaired.size(), 1U);
+  EXPECT_TRUE(check(*library_, {})->clean());
 }
 
 TEST_F(MatchTest, WhatWasKeptOfAnotherFileOrModelIsReplaced) {

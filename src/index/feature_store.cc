@@ -148,6 +148,11 @@ Result<std::vector<FeatureStore::Known>> FeatureStore::known(ImageId after, Imag
   return page;
 }
 
+Result<> FeatureStore::verify() const {
+  auto db = TRY(database_->lease());
+  return db->quick_check();
+}
+
 Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) const {
   auto db = TRY(database_->lease());
   std::vector<ImageId> ids;

@@ -61,6 +61,8 @@ class FeatureStore {
     int64_t model = 0;
   };
   Result<std::vector<Known>> known(ImageId after, ImageId last) const;
+  // Reads all of it; kCorrupt if its pages are damaged.
+  Result<> verify() const;
   // By id, after `after`.
   Result<std::vector<ImageId>> images(ImageId after, int limit) const;
   // In the order asked for; those that are not there are left out. Parts without embeddings.

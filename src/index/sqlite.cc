@@ -145,6 +145,13 @@ Result<> Connection::run(std::string_view sql, std::initializer_list<Value> valu
   return result;
 }
 
+Result<> Connection::quick_check() {
+  std::string found;
+  TRY(run("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.text(0); }));
+  if (found != "ok") return Error{ErrorCode::kCorrupt, path_ + ": " + found};
+  return {};
+}
+
 int64_t Connection::changes() const { return sqlite3_changes64(handle_); }
 int64_t Connection::last_id() const { return sqlite3_last_insert_rowid(handle_); }
 

@@ -61,6 +61,8 @@ class Connection {
   // The statement is prepared once and kept: `sql` must be one of few texts.
   Result<> run(std::string_view sql, std::initializer_list<Value> values = {},
                const OnRow& on_row = nullptr);
+  // Reads the whole database; kCorrupt if its pages are damaged.
+  Result<> quick_check();
   // How many rows the last statement inserted, changed or deleted.
   int64_t changes() const;
   int64_t last_id() const;

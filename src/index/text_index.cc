@@ -141,9 +141,7 @@ Result<int64_t> TextIndex::count() const { return integer("SELECT docs FROM stat
 
 Result<> TextIndex::verify() const {
   auto db = TRY(database_->lease());
-  std::string found;
-  TRY(db->run("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.text(0); }));
-  if (found != "ok") return Error{ErrorCode::kCorrupt, database_->path() + ": " + found};
+  TRY(db->quick_check());
   for (const char* const table : {"texts", "parts"}) {
     const auto checked = db->run("INSERT INTO " + std::string(table) + " (" + table +
                                  ") VALUES ('integrity-check')");
