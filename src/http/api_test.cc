@@ -160,17 +160,18 @@ TEST_F(ApiTest, AnEditIsKeptAndFoundAtOnce) {
   EXPECT_EQ(*get("/api/v1/images/3")["category"].string(), "");
 }
 
-TEST_F(ApiTest, WhatWasEditedBeforeAFailureIsFound) {
-  // An image without a vector (yet): its family cannot be looked for.
+TEST_F(ApiTest, AnImageThatHasNoVectorYetIsDescribedAndNamed) {
   Catalog& catalog = library_->catalog();
   const ModelId model = catalog.active_model()->value().id;
   ASSERT_TRUE(catalog.commit(
       std::vector<IngestResult>{
           {.path = "/x.png", .info = {.format = "png"}, .embedding = std::vector<Half>(12)}},
       model));
-  EXPECT_EQ(
-      call("PATCH", "/api/v1/images/4", R"({"description": "a zebra", "category": "x"})").status,
-      404);
+  const HttpResponse edited =
+      call("PATCH", "/api/v1/images/4", R"({"description": "a zebra", "category": "x"})");
+  ASSERT_EQ(edited.status, 200) << edited.body;
+  EXPECT_EQ(*parsed(edited)["category"].string(), "x");
+  EXPECT_EQ(get("/api/v1/suggestions")["suggestions"].array()->size(), 0U);
   const Json hits = get("/api/v1/search?q=zebra")["hits"];
   ASSERT_EQ(ids(hits), (Ids{4}));
   EXPECT_GT(*(*hits.array())[0]["why"]["meaning"].real(), 0) << "and embedded";
