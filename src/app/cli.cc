@@ -57,6 +57,21 @@ Each image is compared with its nearest, some 20 ms for each and core: a while f
 `mimeme serve` remembers that as long as it runs. Pictures whose details `mimeme add` has not
 learnt yet (--no-words) are only known to be the same if they hardly differ.)";
 
+constexpr const char* kFamiliesHelp =
+    R"(A family is what you call by one name: a template and all that was made of it. This lists those
+that have a name, then groups of images that are of one template and lack one. A group has two
+different pictures at least; "?" stands where an image has no name.
+
+  mimeme families                             list them; exit status 1 if there are none
+  mimeme families --name "Success Kid" 12     name the whole group that image 12 is in
+  mimeme search 'category:"Success Kid"'      look at it
+  mimeme families --json | jq -r '.unnamed[] | [.name, .images[0].paths[0]] | @tsv'
+
+Who has a category of their own keeps it. Whatever else looks alike gets the name as a suggestion:
+`mimeme suggestions`. `mimeme category` names one image, or takes its name away.
+
+The images are compared as for `mimeme duplicates`, which takes as long.)";
+
 // What options take. CLI11's own checks name a bound in 300 digits, and let NaN pass.
 //
 // REQUIRES: given to transform(), not check(): the text is put in plain decimal, because CLI11
@@ -236,6 +251,13 @@ class CommandLine {
         ->expected(1);
     sub->footer(kDuplicatesHelp);
 
+    sub = command(app_, "families", "List families, and groups of one template to be named",
+                  [this](const Context& c) { return families(c, families_); });
+    sub->add_option("IMAGE", families_.image, "With --name: a file or id, of the family to name");
+    sub->add_option("--name", families_.name, "Name the family that the image is of")
+        ->type_name("NAME");
+    sub->footer(kFamiliesHelp);
+
     sub = command(
         app_, "serve", "Answer the HTTP API on this machine",
         [this](const Context& c) { return serve(c, serve_); }, Beside::kHere);
@@ -385,6 +407,7 @@ class CommandLine {
   SuggestionsArguments suggestions_;
   EvaluateArguments evaluate_;
   DuplicatesArguments duplicates_;
+  FamiliesArguments families_;
   std::string folder_, model_, file_, manifest_;
 };
 

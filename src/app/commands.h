@@ -148,6 +148,12 @@ struct DuplicatesArguments {
 };
 Result<ExitCode> duplicates(const Context& context, const DuplicatesArguments& arguments);
 
+struct FamiliesArguments {
+  std::optional<std::string> name;  // for the family of `image`; none: list them
+  std::string image;                // a file, or an image id
+};
+Result<ExitCode> families(const Context& context, const FamiliesArguments& arguments);
+
 struct EvaluateArguments {
   std::string manifest;
   std::string labels;

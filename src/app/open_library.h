@@ -11,7 +11,7 @@
 #include "app/terminal.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "engine/duplicates.h"
+#include "engine/comparison.h"
 #include "engine/library.h"
 
 namespace mimeme {
@@ -20,10 +20,10 @@ namespace mimeme {
 // a writer, those that write take turns. Thread-safe. REQUIRES: both outlive what was lent.
 class SharedLibrary {
  public:
-  explicit SharedLibrary(Library& library) : library_(library), duplicates_(library) {}
+  explicit SharedLibrary(Library& library) : library_(library), comparison_(library) {}
   Library& library() const { return library_; }
   // So that what was compared for one is not compared again for another.
-  Duplicates& duplicates() { return duplicates_; }
+  Comparison& comparison() { return comparison_; }
 
   // The right to write, until it goes.
   struct GiveBack {
@@ -36,7 +36,7 @@ class SharedLibrary {
 
  private:
   Library& library_;
-  Duplicates duplicates_;
+  Comparison comparison_;
   std::mutex mu_;
   std::condition_variable_any given_back_;
   bool is_taken_ = false;  // guarded by mu_

@@ -71,9 +71,8 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
     return {};
   };
   // Reads only, so it waits for nobody's turn.
-  const auto duplicates = [&shared, threads](const Jobs::Report& report,
-                                             const std::stop_token& stop) {
-    return shared.duplicates().compare(
+  const auto compare = [&shared, threads](const Jobs::Report& report, const std::stop_token& stop) {
+    return shared.comparison().compare(
         {.threads = threads,
          .progress =
              [&](int64_t done, int64_t total) {
@@ -84,7 +83,7 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
   return {{"scan", in_turn(scan)},
           {"words", in_turn(words)},
           {"pca", in_turn(pca)},
-          {"duplicates", duplicates}};
+          {"duplicates", compare}};
 }
 
 // A client's command, on the library that the server holds.
@@ -147,7 +146,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   const auto api = TRY(Api::open(*library, jobs, events,
                                  {.limits = arguments.limits,
                                   .jobs = work_on(shared, arguments.limits),
-                                  .duplicates = &shared.duplicates(),
+                                  .comparison = &shared.comparison(),
                                   .fetch = {.allowed = config.serve.fetch_urls,
                                             // The other workers answer, however slow the web is.
                                             .at_once = std::max(thread_count(0) / 2, 1),

@@ -1,7 +1,8 @@
 #include "engine/categories.h"
 
+#include <string>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "engine/search.h"
@@ -24,8 +25,11 @@ Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> na
   std::vector<CategorySuggestion> suggestions;
   for (const ImageText& text : TRY(library.catalog().texts(named))) {
     if (text.category.empty()) continue;
+    const auto query = query_by_id(library, text.id);
+    if (!query && query.error().code == ErrorCode::kNotFound) continue;  // has no vector (yet)
+    if (!query) return query.error();
     const SimilarOptions family{.limit = 10'000, .min_similarity = threshold, .exclude = {text.id}};
-    for (const Hit& hit : TRY(nearest(library, TRY(query_by_id(library, text.id)), family)))
+    for (const Hit& hit : TRY(nearest(library, *query, family)))
       suggestions.push_back({.id = hit.id, .name = text.category, .similarity = hit.similarity});
   }
   return library.catalog().suggest_categories(suggestions);
@@ -33,9 +37,9 @@ Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> na
 
 Result<int64_t> suggest_categories_since(Library& library, int64_t seq) {
   Catalog& catalog = library.catalog();
-  const std::vector<ImageId> with_category = TRY(catalog.images_with_category());
-  if (with_category.empty()) return 0;
-  const std::unordered_set<ImageId> named(with_category.begin(), with_category.end());
+  std::unordered_map<ImageId, std::string> named;
+  for (auto& [id, name] : TRY(catalog.categories())) named.emplace(id, std::move(name));
+  if (named.empty()) return 0;
   const SimilarOptions nearest_named{.limit = 1,
                                      .min_similarity = family_similarity(library),
                                      .filter = [&](ImageId id) { return named.contains(id); }};
@@ -46,20 +50,14 @@ Result<int64_t> suggest_categories_since(Library& library, int64_t seq) {
     if (page.texts.empty()) break;
     seq = page.seq;
     std::vector<CategorySuggestion> suggestions;
-    std::vector<ImageId> likes;  // whose name it is, of each
     for (const ImageText& text : page.texts) {
       if (!text.category.empty() || !text.suggested_category.empty()) continue;
       const auto query = query_by_id(library, text.id);
       if (!query) continue;  // has no vector (yet)
-      for (const Hit& hit : TRY(nearest(library, *query, nearest_named))) {
-        suggestions.push_back({.id = text.id, .name = {}, .similarity = hit.similarity});
-        likes.push_back(hit.id);
-      }
+      for (const Hit& hit : TRY(nearest(library, *query, nearest_named)))
+        suggestions.push_back(
+            {.id = text.id, .name = named.at(hit.id), .similarity = hit.similarity});
     }
-    std::unordered_map<ImageId, std::string> names;
-    for (const ImageText& like : TRY(catalog.texts(likes))) names[like.id] = like.category;
-    for (size_t i = 0; i < likes.size(); ++i) suggestions[i].name = names[likes[i]];
-    std::erase_if(suggestions, [](const CategorySuggestion& s) { return s.name.empty(); });
     made += TRY(catalog.suggest_categories(suggestions));
   }
   return made;

@@ -10,8 +10,9 @@
 
 namespace mimeme {
 
-// Suggests the category of each of `named` to the images around it that have none. Returns how many
-// suggestions were made. REQUIRES: the library is open for writing.
+// Suggests the category of each of `named` to the images around it that have none; one that has no
+// vector (yet) has none around it. Returns how many suggestions were made. REQUIRES: the library is
+// open for writing.
 Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> named);
 
 // The other way round: to each image that has neither category nor suggestion, and whose words have

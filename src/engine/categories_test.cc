@@ -1,5 +1,6 @@
 #include "engine/categories.h"
 
+#include "engine/edit.h"
 #include "engine/ingest.h"
 #include "engine/test_library.h"
 
@@ -40,6 +41,23 @@ TEST_F(CategoriesTest, AnImageWithoutACategorySuggestsNothing) {
   ASSERT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
   const ImageId image = 1;
   EXPECT_EQ(*suggest_categories(**library, {&image, 1}), 0);
+}
+
+TEST_F(CategoriesTest, AnImageWithoutAVectorIsNamedAndSuggestsNothing) {
+  add_picture(1);
+  const auto library = open();
+  ASSERT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
+  Catalog& catalog = (*library)->catalog();
+  const ModelId model = catalog.active_model()->value().id;
+  ASSERT_TRUE(catalog.commit(
+      std::vector<IngestResult>{
+          {.path = "/x.png", .info = {.format = "png"}, .embedding = std::vector<Half>(12)}},
+      model));
+  const auto suggested = name_category(**library, 2, "Two");
+  ASSERT_TRUE(suggested) << suggested.error().message;
+  EXPECT_EQ(*suggested, 0);
+  const ImageId image = 2;
+  EXPECT_EQ(catalog.texts({&image, 1})->at(0).category, "Two");
 }
 
 }  // namespace

@@ -27,4 +27,13 @@ Result<int64_t> name_category(Library& library, ImageId id, const std::string& n
   return suggest_categories(library, {&id, 1});
 }
 
+Result<std::vector<ImageId>> name_family(Library& library, std::span<const ImageId> ids,
+                                         const std::string& name) {
+  const std::string category = trimmed(name);
+  if (category.empty()) return Error{ErrorCode::kInvalidArgument, "a family's name says something"};
+  auto named = TRY(library.catalog().name_unnamed(ids, category));
+  TRY(suggest_categories(library, named));
+  return named;
+}
+
 }  // namespace mimeme

@@ -92,6 +92,25 @@ Json::Object to_json(const DuplicateGroup& group) {
   return {{"best", group.images.front().image.id}, {"images", std::move(images)}};
 }
 
+Json::Object to_json(const Family& family) {
+  Json::Array cover;
+  for (const ImageId id : family.cover) cover.emplace_back(id);
+  return {{"name", family.name},
+          {"images", family.images},
+          {"suggested", family.suggested},
+          {"cover", std::move(cover)}};
+}
+
+Json::Object to_json(const UnnamedFamily& family) {
+  Json::Array images;
+  for (const auto& [image, category] : family.images) {
+    Json::Object object = to_json(image);
+    object.emplace_back("category", category);
+    images.emplace_back(std::move(object));
+  }
+  return {{"name", family.name}, {"images", std::move(images)}};
+}
+
 Json::Object to_json(const ExplainedHit& hit) {
   Json::Object object = to_json(hit.image);
   object.emplace(object.begin() + 1, "similarity", static_cast<double>(hit.hit.similarity));

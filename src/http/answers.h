@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "engine/duplicates.h"
+#include "engine/comparison.h"
 #include "engine/jobs.h"
 #include "engine/search.h"
 #include "engine/word_search.h"
@@ -25,6 +25,8 @@ Json::Object to_json(const ImageText& text);
 void append_words(Json::Object& object, const ImageText& text);
 Json::Object to_json(const SimilarHit& hit);
 Json::Object to_json(const DuplicateGroup& group);
+Json::Object to_json(const Family& family);
+Json::Object to_json(const UnnamedFamily& family);
 Json::Object to_json(const ExplainedMatch& match);
 Json::Object to_json(const ExplainedHit& hit);
 

@@ -35,6 +35,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/queries/{}/thumbnail", &Api::Impl::get_query_thumbnail},
     {"GET", "/api/v1/search", &Api::Impl::search},
     {"GET", "/api/v1/families", &Api::Impl::list_families},
+    {"GET", "/api/v1/families/unnamed", &Api::Impl::list_unnamed},
+    {"POST", "/api/v1/families/unnamed", &Api::Impl::name_unnamed},
     {"GET", "/api/v1/suggestions", &Api::Impl::list_suggestions},
     {"POST", "/api/v1/suggestions", &Api::Impl::answer_suggestions},
     {"GET", "/api/v1/duplicates", &Api::Impl::list_duplicates},

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/duplicates.h"
+#include "engine/comparison.h"
 #include "engine/jobs.h"
 #include "engine/library.h"
 #include "engine/picture_fetcher.h"
@@ -24,8 +24,8 @@ struct ApiOptions {
   // What can be asked for in the background, by name: "scan", "words", "pca", "duplicates". "words"
   // is begun after uploads too.
   std::map<std::string, Jobs::Work> jobs;
-  // Found by the work "duplicates"; null: there is no such list. REQUIRES: it outlives the API.
-  const Duplicates* duplicates = nullptr;
+  // Filled by the work "duplicates"; null: nothing is compared. REQUIRES: it outlives the API.
+  const Comparison* comparison = nullptr;
   // Pictures of queries, by their URL; their limit of bytes is that of `limits`.
   FetchOptions fetch;
 };

@@ -62,6 +62,7 @@ struct Api::Impl {
 
   Result<const ImageEncoder*> find_encoder() const;
   Result<Job> start(const std::string& kind) const;
+  Result<const Comparison*> comparison() const;
   // The picture whose address the body gives, as JSON; nothing if the body is the picture. Errors
   // as PictureFetcher::fetch().
   Result<std::optional<std::string>> fetch_picture(const Call& call) const;
@@ -84,6 +85,8 @@ struct Api::Impl {
 
   // api_library.cc
   Answer list_families(const Call& call) const;
+  Answer list_unnamed(const Call& call) const;
+  Answer name_unnamed(const Call& call) const;
   Answer list_suggestions(const Call& call) const;
   Answer answer_suggestions(const Call& call) const;
   Answer list_duplicates(const Call& call) const;

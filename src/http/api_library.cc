@@ -8,6 +8,7 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
+#include "engine/edit.h"
 #include "engine/words.h"
 #include "http/answers.h"
 #include "http/api_impl.h"
@@ -25,19 +26,60 @@ int64_t resident_bytes() {
   return pages * sysconf(_SC_PAGESIZE);
 }
 
+Result<std::vector<ImageId>> image_numbers(const Json& json, const char* member) {
+  const Error wrong{ErrorCode::kInvalidArgument,
+                    '`' + std::string(member) + "` must be numbers of images"};
+  const Json::Array* const list = json[member].array();
+  if (!list) return wrong;
+  std::vector<ImageId> ids;
+  for (const Json& id : *list) {
+    if (!id.integer()) return wrong;
+    ids.push_back(*id.integer());
+  }
+  return ids;
+}
+
+// What was compared, in groups; next: 0 at the end.
+Json::Object page_of_groups(Json::Array groups, int64_t total, int64_t waiting, ImageId next) {
+  Json cursor;
+  if (next != 0) cursor = next;
+  return {{"groups", std::move(groups)},
+          {"total", total},
+          {"waiting", waiting},
+          {"next", std::move(cursor)}};
+}
+
 }  // namespace
 
+Result<const Comparison*> Api::Impl::comparison() const {
+  if (!options.comparison) return Error{ErrorCode::kNotFound, "images are not compared here"};
+  return options.comparison;
+}
+
 Answer Api::Impl::list_families(const Call&) const {
-  Json::Array families;
-  for (const Family& family : TRY(library.catalog().families())) {
-    Json::Array cover;
-    for (const ImageId id : family.cover) cover.emplace_back(id);
-    families.push_back(Json::Object{{"name", family.name},
-                                    {"images", family.images},
-                                    {"suggested", family.suggested},
-                                    {"cover", std::move(cover)}});
-  }
-  return answer({{"families", std::move(families)}});
+  return answer({{"families", to_json(TRY(library.catalog().families()))}});
+}
+
+Answer Api::Impl::list_unnamed(const Call& call) const {
+  const int limit = TRY(call.limit());
+  const auto cursor =
+      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const Comparison& found = *TRY(comparison());
+  const UnnamedPage page = TRY(found.unnamed_families(cursor, limit));
+  return answer(
+      page_of_groups(to_json(page.groups), page.total, TRY(found.count_waiting()), page.next));
+}
+
+Answer Api::Impl::name_unnamed(const Call& call) const {
+  static constexpr const char* kMembers[] = {"images", "name"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  const std::string* const name = json["name"].string();
+  if (!name) return Error{ErrorCode::kInvalidArgument, "`name` must be a text"};
+  const std::vector<ImageId> images = TRY(image_numbers(json, "images"));
+  const int64_t before = TRY(library.catalog().text_seq());
+  const std::vector<ImageId> named = TRY(name_family(library, images, *name));
+  TRY(embed_texts(library, before));
+  return answer({{"named", Json::Array(named.begin(), named.end())}});
 }
 
 Answer Api::Impl::list_suggestions(const Call& call) const {
@@ -73,21 +115,19 @@ Answer Api::Impl::answer_suggestions(const Call& call) const {
     return Error{ErrorCode::kInvalidArgument, "`answer` must be \"accept\" or \"refuse\""};
   const auto with = *said == "accept" ? Catalog::Answer::kAccept : Catalog::Answer::kRefuse;
   const std::string* const category = json["category"].string();
-  const Json::Array* const images = json["images"].array();
-  if ((category == nullptr) == (images == nullptr))
+  const bool by_number = json["images"].array() != nullptr;
+  if ((category != nullptr) == by_number)
     return Error{ErrorCode::kInvalidArgument, "name `images` by number or a `category`, not both"};
-  if (images &&
-      std::any_of(images->begin(), images->end(), [](const Json& id) { return !id.integer(); }))
-    return Error{ErrorCode::kInvalidArgument, "`images` must be numbers of images"};
+  std::vector<ImageId> images;
+  if (by_number) images = TRY(image_numbers(json, "images"));
 
   Catalog& catalog = library.catalog();
   const int64_t before = TRY(catalog.text_seq());
   int64_t answered = 0;
   const auto answer_all = [&]() -> Result<> {
     if (category) answered = TRY(catalog.answer_suggestions(*category, with));
-    if (!images) return {};
-    for (const Json& id : *images) {
-      const auto done = catalog.answer_suggestion(*id.integer(), with);
+    for (const ImageId id : images) {
+      const auto done = catalog.answer_suggestion(id, with);
       if (!done && done.error().code != ErrorCode::kNotFound) return done;
       answered += done ? 1 : 0;
     }
@@ -103,31 +143,20 @@ Answer Api::Impl::list_duplicates(const Call& call) const {
   const int limit = TRY(call.limit());
   const auto cursor =
       TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
-  if (!options.duplicates) return Error{ErrorCode::kNotFound, "duplicates are not looked for here"};
-  const DuplicatePage page = TRY(options.duplicates->groups(cursor, limit));
-  Json next;
-  if (page.next != 0) next = page.next;
-  return answer({{"groups", to_json(page.groups)},
-                 {"total", page.total},
-                 {"waiting", TRY(options.duplicates->count_waiting())},
-                 {"next", std::move(next)}});
+  const Comparison& found = *TRY(comparison());
+  const DuplicatePage page = TRY(found.duplicates(cursor, limit));
+  return answer(
+      page_of_groups(to_json(page.groups), page.total, TRY(found.count_waiting()), page.next));
 }
 
 Answer Api::Impl::tell_duplicates(const Call& call) const {
   static constexpr const char* kMembers[] = {"image", "others", "same"};
   const Json json = TRY(parse_object(call.request.body, kMembers));
   const int64_t* const image = json["image"].integer();
-  const Json::Array* const named = json["others"].array();
   const bool* const same = json["same"].boolean();
-  if (!image || !named || !same)
-    return Error{ErrorCode::kInvalidArgument,
-                 "`image` must be a number, `others` numbers, `same` true or false"};
-  std::vector<ImageId> others;
-  for (const Json& other : *named) {
-    if (!other.integer())
-      return Error{ErrorCode::kInvalidArgument, "`others` must be numbers of images"};
-    others.push_back(*other.integer());
-  }
+  if (!image || !same)
+    return Error{ErrorCode::kInvalidArgument, "`image` must be a number, `same` true or false"};
+  const std::vector<ImageId> others = TRY(image_numbers(json, "others"));
   TRY(*same ? library.catalog().unsay_not_duplicates(*image, others)
             : library.catalog().say_not_duplicates(*image, others));
   return HttpResponse{.status = 204, .content_type = ""};

@@ -1,6 +1,7 @@
 #include "http/api.h"
 
 #include <future>
+#include <optional>
 
 #include "base/json.h"
 #include "engine/ingest.h"
@@ -25,9 +26,11 @@ class ApiTest : public LibraryTest {
     library_ = *std::move(library);
     ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
     ASSERT_TRUE(learn_words(*library_, {}, {}));
-    auto api =
-        Api::open(*library_, jobs_, events_,
-                  {.limits = {}, .jobs = {{"words", [](auto&, auto&) { return Result<>(); }}}});
+    comparison_.emplace(*library_);
+    auto api = Api::open(*library_, jobs_, events_,
+                         {.limits = {},
+                          .jobs = {{"words", [](auto&, auto&) { return Result<>(); }}},
+                          .comparison = &*comparison_});
     ASSERT_TRUE(api) << api.error().message;
     api_ = *std::move(api);
   }
@@ -53,7 +56,23 @@ class ApiTest : public LibraryTest {
   }
 
   std::vector<std::string> files_;
+  // In place of all that is there: number 4, its copy of fewer bytes, and another of its template.
+  void make_a_family() {
+    ASSERT_TRUE(library_->catalog().remove_images(std::vector<ImageId>{1, 2, 3}));
+    const auto folder = root_ / "family";
+    std::filesystem::create_directories(folder);
+    std::vector<uint8_t> rgb(kFakeSide * kFakeSide * 3);
+    rgb[7] = 255;
+    for (const char* const name : {"1.tiff", "2.tiff", "3.tiff"}) {
+      rgb[1] = name[0] == '3' ? 60 : 0;
+      write_tiff(folder / name, kFakeSide, rgb);
+      std::ofstream(folder / name, std::ios::app) << (name[0] == '1' ? "more" : "");
+      ASSERT_TRUE(ingest(*library_, {.roots = {folder}}, {}));
+    }
+  }
+
   std::unique_ptr<Library> library_;
+  std::optional<Comparison> comparison_;
   Events events_;
   Jobs jobs_{[](const Job&) {}};
   std::unique_ptr<Api> api_;
@@ -160,17 +179,18 @@ TEST_F(ApiTest, AnEditIsKeptAndFoundAtOnce) {
   EXPECT_EQ(*get("/api/v1/images/3")["category"].string(), "");
 }
 
-TEST_F(ApiTest, WhatWasEditedBeforeAFailureIsFound) {
-  // An image without a vector (yet): its family cannot be looked for.
+TEST_F(ApiTest, AnImageThatHasNoVectorYetIsDescribedAndNamed) {
   Catalog& catalog = library_->catalog();
   const ModelId model = catalog.active_model()->value().id;
   ASSERT_TRUE(catalog.commit(
       std::vector<IngestResult>{
           {.path = "/x.png", .info = {.format = "png"}, .embedding = std::vector<Half>(12)}},
       model));
-  EXPECT_EQ(
-      call("PATCH", "/api/v1/images/4", R"({"description": "a zebra", "category": "x"})").status,
-      404);
+  const HttpResponse edited =
+      call("PATCH", "/api/v1/images/4", R"({"description": "a zebra", "category": "x"})");
+  ASSERT_EQ(edited.status, 200) << edited.body;
+  EXPECT_EQ(*parsed(edited)["category"].string(), "x");
+  EXPECT_EQ(get("/api/v1/suggestions")["suggestions"].array()->size(), 0U);
   const Json hits = get("/api/v1/search?q=zebra")["hits"];
   ASSERT_EQ(ids(hits), (Ids{4}));
   EXPECT_GT(*(*hits.array())[0]["why"]["meaning"].real(), 0) << "and embedded";
@@ -246,6 +266,59 @@ TEST_F(ApiTest, SuggestionsAreAnswered) {
   EXPECT_EQ(answer_with(R"({"answer": "accept", "category": "cats"})"), 2);
   EXPECT_EQ(ids(get("/api/v1/search?q=category:cats")["hits"]), (Ids{2, 1}));
   EXPECT_EQ(get("/api/v1/suggestions")["suggestions"].array()->size(), 0U);
+}
+
+TEST_F(ApiTest, DuplicatesAreListedOnceComparedUntilTheyAreToldApart) {
+  make_a_family();
+  EXPECT_EQ(*get("/api/v1/duplicates")["waiting"].integer(), 3);
+  EXPECT_EQ(get("/api/v1/duplicates")["groups"].array()->size(), 0U);
+  ASSERT_TRUE(comparison_->compare({}));
+  const Json page = get("/api/v1/duplicates");
+  EXPECT_EQ(*page["waiting"].integer(), 0);
+  EXPECT_EQ(*page["total"].integer(), 1);
+  EXPECT_TRUE(page["next"].is_null());
+  const Json& group = (*page["groups"].array())[0];
+  EXPECT_EQ(ids(group["images"]), (Ids{4, 5})) << "that of more bytes is the best";
+  EXPECT_EQ(*group["best"].integer(), 4);
+  EXPECT_EQ(get("/api/v1/duplicates?cursor=4")["groups"].array()->size(), 0U);
+
+  const auto tell = [&](const std::string& body) {
+    return call("POST", "/api/v1/duplicates", body).status;
+  };
+  EXPECT_EQ(tell(R"({"image": 5, "others": [4], "same": false})"), 204);
+  EXPECT_EQ(get("/api/v1/duplicates")["groups"].array()->size(), 0U);
+  EXPECT_EQ(tell(R"({"image": 4, "others": [5], "same": true})"), 204);
+  EXPECT_EQ(get("/api/v1/duplicates")["groups"].array()->size(), 1U);
+  EXPECT_EQ(tell(R"({"image": 4, "others": [99], "same": false})"), 404);
+  EXPECT_EQ(tell(R"({"image": 4, "others": ["5"], "same": false})"), 400);
+  EXPECT_EQ(tell(R"({"image": 4, "same": false})"), 400);
+}
+
+TEST_F(ApiTest, AFamilyThatHasNoNameIsNamedAsAWhole) {
+  make_a_family();
+  const auto unnamed = [&] { return get("/api/v1/families/unnamed"); };
+  EXPECT_EQ(*unnamed()["waiting"].integer(), 3);
+  EXPECT_EQ(*unnamed()["total"].integer(), 0);
+  ASSERT_TRUE(comparison_->compare({}));
+  const Json page = unnamed();
+  EXPECT_EQ(*page["total"].integer(), 1);
+  EXPECT_TRUE(page["next"].is_null());
+  const Json& group = (*page["groups"].array())[0];
+  EXPECT_EQ(*group["name"].string(), "");
+  EXPECT_EQ(ids(group["images"]), (Ids{4, 5, 6}));
+  EXPECT_EQ(*(*group["images"].array())[0]["category"].string(), "");
+
+  const auto name = [&](const std::string& body) {
+    return call("POST", "/api/v1/families/unnamed", body);
+  };
+  EXPECT_EQ(name(R"({"images": [4, 5], "name": " "})").status, 400);
+  EXPECT_EQ(name(R"({"images": [4, "5"], "name": "x"})").status, 400);
+  EXPECT_EQ(name(R"({"images": [4]})").status, 400);
+  const HttpResponse named = name(R"({"images": [6, 4, 5, 99], "name": " cats "})");
+  ASSERT_EQ(named.status, 200) << named.body;
+  EXPECT_EQ(named.body, R"({"named":[4,5,6]})");
+  EXPECT_EQ(unnamed()["groups"].array()->size(), 0U);
+  EXPECT_EQ(ids(get("/api/v1/search?q=category:cats")["hits"]).size(), 3U);
 }
 
 TEST_F(ApiTest, ThumbnailsAreWebPAndKept) {

@@ -327,6 +327,10 @@ class Catalog {
   // An empty name takes it away. Settles a suggestion. If it was the last image of the name it had,
   // what is suggested after it goes. kNotFound.
   Result<> set_category(ImageId id, const std::string& name);
+  // Gives the name to those of these images that have no category, and settles their suggestions;
+  // passes over the others, and what is no image. Returns which have got it, by id. REQUIRES: the
+  // name is not empty.
+  Result<std::vector<ImageId>> name_unnamed(std::span<const ImageId> ids, const std::string& name);
   // For images without a category; a name that was refused for an image is passed over, a newer
   // suggestion replaces an older one. Returns how many images have got one.
   Result<int64_t> suggest_categories(std::span<const CategorySuggestion> suggestions);
@@ -340,7 +344,11 @@ class Catalog {
   // By name.
   Result<std::vector<Family>> families();
   Result<WordCounts> word_counts();
-  Result<std::vector<ImageId>> images_with_category();  // by id
+  struct ImageCategory {
+    ImageId id = 0;
+    std::string name;
+  };
+  Result<std::vector<ImageCategory>> categories();  // of the images that have one; by id
   // By id; only those of `category` unless it is empty.
   Result<std::vector<ImageId>> images_with_suggestion(const std::string& category = "");
 

@@ -240,6 +240,22 @@ Result<> Catalog::set_category(ImageId id, const std::string& name) {
   });
 }
 
+Result<std::vector<ImageId>> Catalog::name_unnamed(std::span<const ImageId> ids,
+                                                   const std::string& name) {
+  return impl_->write([&](sql::Connection& c) -> Result<std::vector<ImageId>> {
+    const auto unnamed =
+        TRY(read_ids(c,
+                     "SELECT id FROM images WHERE id IN (SELECT unnest(?::BIGINT[])) "
+                     "AND id NOT IN (SELECT image_id FROM categories) ORDER BY id",
+                     {ids}));
+    const std::string these = "(SELECT unnest(?::BIGINT[]))";
+    TRY(c.run("DELETE FROM suggestions WHERE NOT is_refused AND image_id IN " + these, {unnamed}));
+    TRY(c.run("INSERT INTO categories SELECT id, ? FROM " + these + " t(id)", {name, unnamed}));
+    TRY(touch_texts(c, unnamed));
+    return unnamed;
+  });
+}
+
 Result<int64_t> Catalog::suggest_categories(std::span<const CategorySuggestion> suggestions) {
   return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
     TRY(
@@ -340,9 +356,12 @@ Result<WordCounts> Catalog::word_counts() {
   });
 }
 
-Result<std::vector<ImageId>> Catalog::images_with_category() {
-  return impl_->read([](sql::Connection& c) {
-    return read_ids(c, "SELECT image_id FROM categories ORDER BY image_id");
+Result<std::vector<Catalog::ImageCategory>> Catalog::categories() {
+  return impl_->read([](sql::Connection& c) -> Result<std::vector<ImageCategory>> {
+    auto rows = TRY(c.query("SELECT image_id, name FROM categories ORDER BY image_id"));
+    std::vector<ImageCategory> categories;
+    while (rows.next()) categories.push_back({.id = rows.integer(0), .name = rows.text(1)});
+    return categories;
   });
 }
 

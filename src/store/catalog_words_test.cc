@@ -187,6 +187,25 @@ TEST_F(WordsTest, WhatIsSuggestedAfterAFamilyGoesWithItsLastImage) {
   EXPECT_EQ(must(catalog->check()), Strings{});
 }
 
+TEST_F(WordsTest, SeveralAreNamedAtOnceButThoseThatHaveANameKeepIt) {
+  const auto catalog = fill();
+  must(catalog->set_category(2, "Drake"));
+  must(catalog->suggest_categories(std::vector<CategorySuggestion>{{3, "Drake", 0.9F}}));
+  const int64_t seq = must(catalog->text_seq());
+  EXPECT_EQ(must(catalog->name_unnamed(Ids{3, 2, 1, 1, 77}, "It's \"Cat\"")), (Ids{1, 3}));
+  EXPECT_EQ(text(*catalog, 1).category, "It's \"Cat\"");
+  EXPECT_EQ(text(*catalog, 2).category, "Drake");
+  EXPECT_EQ(text(*catalog, 3).category, "It's \"Cat\"");
+  EXPECT_EQ(text(*catalog, 3).suggested_category, "") << "settled";
+  EXPECT_EQ(must(catalog->texts_since(seq, 9)).texts.size(), 2U) << "the index hears of it";
+  const auto categories = must(catalog->categories());
+  ASSERT_EQ(categories.size(), 3U);
+  EXPECT_EQ(categories[1].id, 2);
+  EXPECT_EQ(categories[1].name, "Drake");
+  EXPECT_EQ(must(catalog->name_unnamed({}, "x")), Ids{});
+  EXPECT_EQ(must(catalog->check()), Strings{});
+}
+
 TEST_F(WordsTest, AFamilyIsItsImagesAndThoseThatWaitForAnAnswer) {
   const auto catalog = fill();
   must(catalog->set_category(3, "Drake"));

@@ -32,6 +32,7 @@ const pages = () => [
   ['/image/999999', page => page.getByRole('heading', { name: 'There is no such image' })],
   ['/upload', page => page.getByRole('heading', { name: 'Add pictures' })],
   ['/families', page => page.getByRole('region', { name: 'Old Friend' })],
+  ['/families', page => page.getByRole('region', { name: /^Images like friend/ })],
   ['/duplicates', page => page.getByRole('heading', { name: 'No duplicates' })],
   ['/status', page => page.getByText('Described by you')],
   ['/settings', page => page.getByRole('heading', { name: 'Settings' })],

@@ -692,6 +692,52 @@ test('tellDuplicates, listDuplicates: what makes no sense is refused', async () 
   await each_refused(400, 'GET', [...BAD_LIMITS, 'cursor=x', 'cursor=-1'].map(q => `/api/v1/duplicates?${q}`));
 });
 
+test('listUnnamed, nameFamily: memes of one template are a group until they are named as one', async () => {
+  await idle();
+  const memes = [];
+  for (const [i, words] of ['ONE', 'TWO', 'THREE'].entries()) {
+    await make_meme(path.join(folder, `template${i}.png`), stamps[40], words, 'OF A KIND');
+    memes.push([`template${i}.png`, fs.readFileSync(path.join(folder, `template${i}.png`))]);
+  }
+  const family = (await upload(...memes)).map(({ image }) => image.id).sort((a, b) => a - b);
+  await idle();  // their words, and their details with them
+  assert.ok((await get('/api/v1/families/unnamed')).waiting >= 3);
+  assert.equal((await ends((await start('duplicates')).number)).state, 'done');
+
+  const listed = async (query = '') => get(`/api/v1/families/unnamed${query}`);
+  const of_them = ({ groups }) => groups.find(({ images }) => ids(images).includes(family[0]));
+  const told = await listed();
+  assert.equal(told.waiting, 0);
+  assert.equal(told.total, told.groups.length);
+  assert.deepEqual(ids(of_them(told).images), family);
+  assert.equal(of_them(told).name, '');
+  const page = await listed('?limit=1');
+  assert.deepEqual([page.groups.length, page.total], [1, told.total]);
+  if (page.next !== null) assert.equal((await listed(`?cursor=${page.next}`)).groups.length, told.total - 1);
+  await head_is_get('/api/v1/families/unnamed');
+
+  await edit(family[1], { category: 'one of a kind' });
+  const proposed = of_them(await listed());
+  assert.equal(proposed.name, 'one of a kind');
+  assert.deepEqual(proposed.images.map(({ category }) => category), ['', 'one of a kind', '']);
+  const name = value => ok('POST', '/api/v1/families/unnamed', as_json(value));
+  const named = await name({ images: [...family, 99_999], name: ' a kind ' });
+  assert.deepEqual(named.json, { named: [family[0], family[2]] });
+  assert.equal(of_them(await listed()), undefined);
+  const categories = [];
+  for (const id of family) categories.push((await get(`/api/v1/images/${id}`)).category);
+  assert.deepEqual(categories, ['a kind', 'one of a kind', 'a kind']);
+  assert.deepEqual((await name({ images: family, name: 'again' })).json, { named: [] });
+  assert.deepEqual((await name({ images: [], name: 'nobody' })).json, { named: [] });
+});
+
+test('nameFamily, listUnnamed: what makes no sense is refused', async () => {
+  for (const value of [{}, { images: [1] }, { name: 'x' }, { images: 1, name: 'x' }, { images: ['1'], name: 'x' },
+    { images: [1], name: 1 }, { images: [1], name: '' }, { images: [1], name: ' ' }, { images: [1], name: 'x', now: true }, [], null])
+    await refused(400, 'POST', '/api/v1/families/unnamed', as_json(value));
+  await each_refused(400, 'GET', [...BAD_LIMITS, 'cursor=x', 'cursor=-1'].map(q => `/api/v1/families/unnamed?${q}`));
+});
+
 test('listJobs: newest first, each with its end', async () => {
   await idle();
   const { jobs } = await get('/api/v1/jobs');

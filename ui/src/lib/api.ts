@@ -12,6 +12,7 @@ export type Match = Schemas['Match'];
 export type Line = Schemas['Line'];
 export type Family = Schemas['Families']['families'][number];
 export type DuplicateGroup = Schemas['DuplicateGroup'];
+export type UnnamedFamily = Schemas['UnnamedFamily'];
 export type Suggestion = Schemas['SuggestionPage']['suggestions'][number];
 export type Upload = Schemas['Uploaded']['files'][number];
 export type Job = Schemas['Job'];

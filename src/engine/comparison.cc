@@ -1,4 +1,4 @@
-#include "engine/duplicates.h"
+#include "engine/comparison.h"
 
 #include <algorithm>
 #include <map>
@@ -14,10 +14,6 @@
 namespace mimeme {
 namespace {
 
-using Pairs = std::set<std::pair<ImageId, ImageId>>;  // the lesser first
-
-bool is_in(const Pairs& pairs, ImageId a, ImageId b) { return pairs.contains(std::minmax(a, b)); }
-
 bool is_better(const ImageRecord& a, const ImageRecord& b) {
   const auto merits = [](const ImageRecord& image) {
     const bool is_lossless = image.info.format == "png" || image.info.format == "tiff";
@@ -27,52 +23,18 @@ bool is_better(const ImageRecord& a, const ImageRecord& b) {
   return merits(a) > merits(b);
 }
 
-// Images that are joined, most alike first, unless that would bring two together that are apart.
-class Groups {
- public:
-  explicit Groups(const Pairs& apart) : apart_(apart) {}
+// How many an image may find. A larger family may come as several groups.
+constexpr int kMost = 200;
 
-  void join(ImageId a, ImageId b) {
-    const int keep = group(a), goes = group(b);
-    if (keep == goes) return;
-    std::vector<ImageId>&kept = members_[keep], &going = members_[goes];
-    if (!apart_.empty())
-      for (const ImageId one : kept)
-        for (const ImageId other : going)
-          if (is_in(apart_, one, other)) return;
-    for (const ImageId id : going) group_of_[id] = keep;
-    kept.insert(kept.end(), going.begin(), going.end());
-    going.clear();
-  }
-
-  // Of two images or more; sorted, and each by number.
-  std::vector<std::vector<ImageId>> take() {
-    std::vector<std::vector<ImageId>> groups;
-    for (auto& [n, members] : members_) {
-      if (members.size() < 2) continue;
-      std::sort(members.begin(), members.end());
-      groups.push_back(std::move(members));
-    }
-    std::sort(groups.begin(), groups.end());
-    return groups;
-  }
-
- private:
-  int group(ImageId id) {
-    const auto [at, is_new] = group_of_.try_emplace(id, next_);
-    if (is_new) members_[next_++] = {id};
-    return at->second;
-  }
-
-  const Pairs& apart_;
-  int next_ = 0;
-  std::unordered_map<ImageId, int> group_of_;
-  std::map<int, std::vector<ImageId>> members_;
-};
+// What `links`, which are by number, say of an image; 0: nothing.
+float similarity_to(const std::vector<Link>& links, ImageId id) {
+  const auto at = std::ranges::lower_bound(links, id, {}, &Link::id);
+  return at == links.end() || at->id != id ? 0 : at->similarity;
+}
 
 }  // namespace
 
-Result<std::vector<ImageId>> Duplicates::waiting() const {
+Result<std::vector<ImageId>> Comparison::waiting() const {
   const auto searchable = library_.searchable();
   if (!searchable) return std::vector<ImageId>{};
   std::vector<ImageId> all = TRY(library_.catalog().images_matching({}));
@@ -101,15 +63,15 @@ Result<std::vector<ImageId>> Duplicates::waiting() const {
   return all;
 }
 
-Result<int64_t> Duplicates::count_waiting() const { return std::ssize(TRY(waiting())); }
+Result<int64_t> Comparison::count_waiting() const { return std::ssize(TRY(waiting())); }
 
-int64_t Duplicates::count_rough() const {
+int64_t Comparison::count_rough() const {
   Lock lock(mu_);
   return std::count_if(found_.seen.begin(), found_.seen.end(),
                        [](const auto& one) { return !one.second; });
 }
 
-Result<> Duplicates::compare(const CompareOptions& options) {
+Result<> Comparison::compare(const CompareOptions& options) {
   for (;;) {
     const auto searchable = library_.searchable();
     if (!searchable) return {};
@@ -121,7 +83,7 @@ Result<> Duplicates::compare(const CompareOptions& options) {
   }
 }
 
-Result<> Duplicates::compare_waiting(const CompareOptions& options, ProjectionId generation) {
+Result<> Comparison::compare_waiting(const CompareOptions& options, ProjectionId generation) {
   const std::vector<ImageId> ids = TRY(waiting());
   {
     Lock lock(mu_);
@@ -136,7 +98,7 @@ Result<> Duplicates::compare_waiting(const CompareOptions& options, ProjectionId
     Lock lock(mu_);
     for (const ImageId id : ids)
       if (const auto at = found_.hits.find(id); at != found_.hits.end())
-        for (const Hit& hit : at->second)
+        for (const Link& hit : at->second)
           if (!compared.contains(hit.id)) again.insert(hit.id);
   }
   const std::vector<ImageId> others(again.begin(), again.end());
@@ -146,27 +108,24 @@ Result<> Duplicates::compare_waiting(const CompareOptions& options, ProjectionId
 
 // match() does not say that a part of a picture is the same picture, if it may be a part of
 // several. If these are all one picture, it is asked for the likeliest alone.
-Result<> Duplicates::settle(const std::stop_token& stop) {
-  const Pairs none;
-  Groups joined(none);
-  for (const auto& [id, hits] : mutual())
-    for (const Hit& hit : hits) joined.join(id, hit.id);
+Result<> Comparison::settle(const std::stop_token& stop) {
   std::unordered_map<ImageId, ImageId> picture;  // by image: the first one that is the same
-  for (const auto& members : joined.take())
+  const Links same = mutual(kSamePictureFrom);
+  for (const auto& members : join_linked(same, {}))
     for (const ImageId id : members) picture[id] = members.front();
   const auto picture_of = [&](ImageId id) {
     const auto at = picture.find(id);
     return at == picture.end() ? id : at->second;
   };
 
-  Graph finders;  // of an image that did not find them
+  Links finders;  // of an image that did not find them
   {
     Lock lock(mu_);
     for (const auto& [id, hits] : found_.hits)
-      for (const Hit& hit : hits) {
+      for (const Link& hit : hits) {
+        if (hit.similarity < kSamePictureFrom) continue;
         const auto back = found_.hits.find(hit.id);
-        if (back == found_.hits.end() ||
-            std::ranges::none_of(back->second, [&](const Hit& h) { return h.id == id; }))
+        if (back == found_.hits.end() || similarity_to(back->second, id) < kSamePictureFrom)
           finders[hit.id].push_back({.id = id, .similarity = hit.similarity});
       }
   }
@@ -174,23 +133,29 @@ Result<> Duplicates::settle(const std::stop_token& stop) {
     if (stop.stop_requested()) return Error{ErrorCode::kCancelled, "stopped"};
     const ImageId whole = picture_of(by.front().id);
     if (whole == picture_of(id) ||
-        std::ranges::any_of(by, [&](const Hit& hit) { return picture_of(hit.id) != whole; }))
+        std::ranges::any_of(by, [&](const Link& hit) { return picture_of(hit.id) != whole; }))
       continue;
     const auto query = query_by_id(library_, id);
     if (!query) continue;  // it has gone
-    const ImageId likeliest = std::ranges::max(by, {}, &Hit::similarity).id;
+    const ImageId likeliest = std::ranges::max(by, {}, &Link::similarity).id;
     const std::vector<Hit> hits = TRY(
         match(library_, *query, {.min_similarity = kSamePictureFrom, .filter = [&](ImageId other) {
                                    return other == likeliest;
                                  }}));
     if (hits.empty()) continue;
     Lock lock(mu_);
-    found_.hits[id].push_back(hits.front());
+    const Link found{.id = likeliest, .similarity = hits.front().similarity};
+    std::vector<Link>& known = found_.hits[id];
+    const auto at = std::ranges::lower_bound(known, likeliest, {}, &Link::id);
+    if (at != known.end() && at->id == likeliest)
+      *at = found;
+    else
+      known.insert(at, found);
   }
   return {};
 }
 
-Result<> Duplicates::compare(std::span<const ImageId> ids, const CompareOptions& options,
+Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions& options,
                              int64_t before, int64_t total) {
   struct Compared {
     ImageId id = 0;
@@ -214,8 +179,9 @@ Result<> Duplicates::compare(std::span<const ImageId> ids, const CompareOptions&
                   .hits = query.error()};
         return {.id = work.n,
                 .in_detail = query->look != nullptr,
-                .hits = match(library_, *query,
-                              {.min_similarity = kSamePictureFrom, .exclude = {work.n}})};
+                .hits = match(
+                    library_, *query,
+                    {.limit = kMost, .min_similarity = kSameTemplateFrom, .exclude = {work.n}})};
       },
       [&](std::span<const Compared> batch) -> Result<> {
         for (const Compared& compared : batch) {
@@ -227,7 +193,11 @@ Result<> Duplicates::compare(std::span<const ImageId> ids, const CompareOptions&
           if (compared.hits->empty()) {
             found_.hits.erase(compared.id);
           } else {
-            found_.hits[compared.id] = *compared.hits;
+            std::vector<Link>& hits = found_.hits[compared.id];
+            hits.clear();
+            for (const Hit& hit : *compared.hits)
+              hits.push_back({.id = hit.id, .similarity = hit.similarity});
+            std::ranges::sort(hits, {}, &Link::id);
           }
         }
         return {};
@@ -240,34 +210,38 @@ Result<> Duplicates::compare(std::span<const ImageId> ids, const CompareOptions&
   return {};
 }
 
-Duplicates::Graph Duplicates::mutual() const {
+Links Comparison::mutual(float least) const {
   const auto searchable = library_.searchable();
-  Graph mutual;
+  Links mutual;
   if (!searchable) return mutual;
   Lock lock(mu_);
   if (found_.generation != searchable->record.id) return mutual;
   for (const auto& [id, hits] : found_.hits) {
     if (searchable->index->row(id).empty()) continue;
-    for (const Hit& hit : hits) {
+    for (const Link& hit : hits) {
       const auto back = found_.hits.find(hit.id);
       if (hit.id < id || back == found_.hits.end()) continue;  // a pair is met twice
-      for (const Hit& other : back->second) {
-        if (other.id != id || searchable->index->row(hit.id).empty()) continue;
-        const float similarity = std::min(hit.similarity, other.similarity);
-        mutual[id].push_back({.id = hit.id, .similarity = similarity});
-        mutual[hit.id].push_back({.id = id, .similarity = similarity});
-      }
+      const float similarity = std::min(hit.similarity, similarity_to(back->second, id));
+      if (similarity < least || searchable->index->row(hit.id).empty()) continue;
+      mutual[id].push_back({.id = hit.id, .similarity = similarity});
+      mutual[hit.id].push_back({.id = id, .similarity = similarity});
     }
   }
   return mutual;
 }
 
+Result<ImagePairs> Comparison::apart() const {
+  ImagePairs apart;
+  for (const auto& [a, b] : TRY(library_.catalog().not_duplicates())) apart.emplace(a, b);
+  return apart;
+}
+
 namespace {
 
 // Of each of `members`, its similarity to `best` by the way whose least one is greatest.
-std::unordered_map<ImageId, float> similarities(
-    const std::unordered_map<ImageId, std::vector<Hit>>& mutual,
-    const std::vector<ImageId>& members, ImageId best, const Pairs& apart) {
+std::unordered_map<ImageId, float> similarities(const Links& mutual,
+                                                const std::vector<ImageId>& members, ImageId best,
+                                                const ImagePairs& apart) {
   std::unordered_map<ImageId, float> reached;
   const std::unordered_set<ImageId> wanted(members.begin(), members.end());
   std::priority_queue<std::pair<float, ImageId>> ways;
@@ -276,31 +250,25 @@ std::unordered_map<ImageId, float> similarities(
     const auto [similarity, id] = ways.top();
     ways.pop();
     if (!reached.emplace(id, similarity).second) continue;
-    for (const Hit& hit : mutual.at(id))
+    for (const Link& hit : mutual.at(id))
       if (wanted.contains(hit.id) && !is_in(apart, id, hit.id))
         ways.emplace(std::min(similarity, hit.similarity), hit.id);
   }
   return reached;
 }
 
+Groups::const_iterator first_after(const Groups& groups, ImageId after) {
+  return std::ranges::find_if(groups, [&](const auto& members) { return members.front() > after; });
+}
+
 }  // namespace
 
-Result<DuplicatePage> Duplicates::groups(ImageId after, int limit) const {
-  Pairs apart;
-  for (const auto& [a, b] : TRY(library_.catalog().not_duplicates())) apart.emplace(a, b);
-  const Graph mutual = this->mutual();
-  std::vector<std::tuple<float, ImageId, ImageId>> links;  // most alike first
-  for (const auto& [id, hits] : mutual)
-    for (const Hit& hit : hits)
-      if (id < hit.id && !is_in(apart, id, hit.id)) links.emplace_back(-hit.similarity, id, hit.id);
-  std::sort(links.begin(), links.end());
-  Groups joined(apart);
-  for (const auto& [similarity, a, b] : links) joined.join(a, b);
-  const auto all = joined.take();
-
+Result<DuplicatePage> Comparison::duplicates(ImageId after, int limit) const {
+  const ImagePairs apart = TRY(this->apart());
+  const Links mutual = this->mutual(kSamePictureFrom);
+  const Groups all = join_linked(mutual, apart);
   DuplicatePage page{.groups = {}, .total = std::ssize(all)};
-  auto members = std::find_if(all.begin(), all.end(),
-                              [&](const auto& group) { return group.front() > after; });
+  auto members = first_after(all, after);
   for (; members != all.end() && std::ssize(page.groups) < limit; ++members) {
     page.next = members->front();
     std::vector<ImageRecord> images = TRY(library_.catalog().images_by_id(*members));
@@ -312,6 +280,57 @@ Result<DuplicatePage> Duplicates::groups(ImageId after, int limit) const {
       const float similarity = alike.at(image.id);
       group.images.push_back({.image = std::move(image), .similarity = similarity});
     }
+  }
+  if (members == all.end()) page.next = 0;
+  return page;
+}
+
+Result<Groups> Comparison::families() const {
+  std::unordered_map<ImageId, ImageId> picture;  // by image that has copies: the first of them
+  for (const auto& copies : join_linked(mutual(kSamePictureFrom), TRY(apart())))
+    for (const ImageId id : copies) picture[id] = copies.front();
+  Groups families = join_close(mutual(kSameTemplateFrom));
+  std::erase_if(families, [&](const std::vector<ImageId>& members) {
+    const auto first = picture.find(members.front());
+    return first != picture.end() && std::ranges::all_of(members, [&](ImageId id) {
+             const auto at = picture.find(id);
+             return at != picture.end() && at->second == first->second;
+           });
+  });
+  return families;
+}
+
+Result<std::vector<ImageId>> Comparison::family_of(ImageId id) const {
+  const Groups families = TRY(this->families());
+  for (const std::vector<ImageId>& members : families)
+    if (std::ranges::binary_search(members, id)) return members;
+  return std::vector<ImageId>{};
+}
+
+Result<UnnamedPage> Comparison::unnamed_families(ImageId after, int limit) const {
+  Groups all = TRY(families());
+  std::unordered_map<ImageId, std::string> categories;
+  for (auto& [id, name] : TRY(library_.catalog().categories())) categories[id] = std::move(name);
+  std::erase_if(all, [&](const std::vector<ImageId>& members) {
+    return std::ranges::all_of(members, [&](ImageId id) { return categories.contains(id); });
+  });
+  UnnamedPage page{.groups = {}, .total = std::ssize(all)};
+  auto members = first_after(all, after);
+  for (; members != all.end() && std::ssize(page.groups) < limit; ++members) {
+    page.next = members->front();
+    std::vector<ImageRecord> images = TRY(library_.catalog().images_by_id(*members));
+    if (images.size() < 2) continue;  // they went just now
+    std::ranges::sort(images, {}, &ImageRecord::id);
+    UnnamedFamily& family = page.groups.emplace_back();
+    std::map<std::string, int> bearers;
+    for (ImageRecord& image : images) {
+      const auto named = categories.find(image.id);
+      const std::string category = named == categories.end() ? "" : named->second;
+      if (!category.empty()) ++bearers[category];
+      family.images.push_back({.image = std::move(image), .category = category});
+    }
+    for (const auto& [name, n] : bearers)
+      if (family.name.empty() || n > bearers[family.name]) family.name = name;
   }
   if (members == all.end()) page.next = 0;
   return page;
