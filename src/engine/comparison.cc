@@ -164,13 +164,7 @@ Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions&
   };
   int64_t done = before;
   TRY(run_stage<Compared>(
-      [&](int64_t after, int limit) -> Result<std::vector<Work>> {
-        std::vector<Work> page;
-        for (auto id = std::ranges::upper_bound(ids, after);
-             id != ids.end() && std::ssize(page) < limit; ++id)
-          page.push_back({.n = *id});
-        return page;
-      },
+      each_of(ids),
       [&](const Work& work) -> Compared {
         const auto query = query_by_id(library_, work.n);
         if (!query)

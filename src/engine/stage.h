@@ -4,6 +4,7 @@
 #ifndef MIMEME_ENGINE_STAGE_H_
 #define MIMEME_ENGINE_STAGE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -26,6 +27,17 @@ struct StageOptions {
   double commit_seconds = 2;  // or what came in so long
   std::stop_token stop;       // ends early; what is done goes to the sink
 };
+
+// The images of `ids`, which are sorted. REQUIRES: they outlive it.
+inline WorkSource each_of(std::span<const int64_t> ids) {
+  return [ids](int64_t after, int limit) -> Result<std::vector<Work>> {
+    std::vector<Work> page;
+    for (auto id = std::ranges::upper_bound(ids, after);
+         id != ids.end() && std::ssize(page) < limit; ++id)
+      page.push_back({.n = *id});
+    return page;
+  };
+}
 
 // Runs until the source is empty, `stop` is requested, or the source or the sink fails (that error
 // is returned, after all threads have ended). work(const Work&) → Out is called on several threads

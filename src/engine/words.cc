@@ -115,14 +115,7 @@ class Learner {
       return leave_out("the same picture is not told from one that is alike", encoder.error());
     events_.progress(progress);
     return run_stage<Looked>(
-        [&](int64_t after, int limit) -> Result<std::vector<Work>> {
-          std::vector<Work> page;
-          for (auto id = std::ranges::upper_bound(ids, after);
-               id != ids.end() && std::ssize(page) < limit; ++id)
-            page.push_back({.n = *id});
-          return page;
-        },
-        [&](const Work& work) { return look_at_picture(**encoder, work.n); },
+        each_of(ids), [&](const Work& work) { return look_at_picture(**encoder, work.n); },
         [&](std::span<const Looked> batch) -> Result<> {
           std::vector<StoredFeatures> done;
           for (const Looked& out : batch)
