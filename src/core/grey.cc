@@ -18,6 +18,10 @@ constexpr int kMinSide = 32;                         // pixels of the smallest l
 // Taken off, so that sums of squares stay small enough for float.
 constexpr float kMiddleGrey = 128;
 
+size_t place(int x, int y, int width) {
+  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
+}
+
 // Between pixels, bilinear; outside, the nearest one's. REQUIRES: sides of 2 and more.
 float sample(const Grey& picture, float x, float y) {
   constexpr float kBeforeNext = 1 - 1e-3F;
@@ -25,7 +29,7 @@ float sample(const Grey& picture, float x, float y) {
   y = std::clamp(y, 0.0F, static_cast<float>(picture.height - 2) + kBeforeNext);
   const int left = static_cast<int>(x), top = static_cast<int>(y);
   const float fx = x - static_cast<float>(left), fy = y - static_cast<float>(top);
-  const uint8_t* upper = &picture.pixels[static_cast<size_t>(top * picture.width + left)];
+  const uint8_t* upper = &picture.pixels[place(left, top, picture.width)];
   const uint8_t* lower = upper + picture.width;
   const auto between = [fx](const uint8_t* pixels) {
     return static_cast<float>(pixels[0]) + fx * static_cast<float>(pixels[1] - pixels[0]);
@@ -81,8 +85,7 @@ Grey negated(const Grey& picture) {
 Grey halved(const Grey& picture) {
   Grey half{.width = picture.width / 2, .height = picture.height / 2, .pixels = {}};
   const auto at = [&](int column, int row) {
-    return int{picture.pixels[static_cast<size_t>(row) * static_cast<size_t>(picture.width) +
-                              static_cast<size_t>(column)]};
+    return int{picture.pixels[place(column, row, picture.width)]};
   };
   for (int y = 0; y < half.height; ++y)
     for (int x = 0; x < half.width; ++x)
@@ -114,8 +117,7 @@ Grey shrunk(const Grey& picture, int side) {
       for (int v = static_cast<int>(top); v < std::min<double>(bottom, picture.height); ++v)
         for (int u = static_cast<int>(left); u < std::min<double>(right, picture.width); ++u)
           sum += share(u, left, right) * share(v, top, bottom) *
-                 picture.pixels[static_cast<size_t>(v) * static_cast<size_t>(picture.width) +
-                                static_cast<size_t>(u)];
+                 picture.pixels[place(u, v, picture.width)];
       small.pixels.push_back(
           static_cast<uint8_t>(std::clamp(std::lrint(sum / (across * down)), 0L, 255L)));
     }
@@ -174,15 +176,14 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
           !is_inside(right, bottom))
         continue;
       ++inside;
-      const float* block = &own[static_cast<size_t>(top * picture.width + left)];
+      const float* block = &own[place(left, top, picture.width)];
       const Moments of_own = moments(block, picture.width, block, picture.width);
       float best = -1, most = of_own.deviation;
       for (int shift = 0; shift < kShifts * kShifts && best < kAgrees; ++shift) {
         const int at = shift == 0 ? kMiddle : shift <= kMiddle ? shift - 1 : shift;
         const int dx = at % kShifts, dy = at / kShifts;
         const Moments of_other =
-            moments(&mapped[static_cast<size_t>((top + dy) * stride + left + dx)], stride, block,
-                    picture.width);
+            moments(&mapped[place(left + dx, top + dy, stride)], stride, block, picture.width);
         if (at == kMiddle) {
           most = std::max(most, of_other.deviation);
           if (most < kTexture) break;
