@@ -82,6 +82,14 @@ std::vector<std::string> pictures_below(const std::string& folder) {
   return paths;
 }
 
+// So many of them, evenly.
+std::vector<std::string> spread(const std::vector<std::string>& all, size_t count) {
+  std::vector<std::string> some;
+  for (size_t i = 0; i < std::min(count, all.size()); ++i)
+    some.push_back(all[i * all.size() / std::min(count, all.size())]);
+  return some;
+}
+
 void print_machine() {
   std::ifstream info("/proc/cpuinfo");
   std::string line, cpu = "?";
@@ -197,10 +205,9 @@ int search_bench(const std::string& mimeme, const std::string& folder, const std
   fs::remove_all(library_folder);
   fs::remove_all(pictures);
   fs::create_directories(pictures);
-  for (size_t i = 0; i < 79; ++i) {
-    const fs::path from = all.at(i * all.size() / 79);
-    fs::copy_file(from, fs::path(pictures) / (std::to_string(i) + from.extension().string()));
-  }
+  int n = 0;
+  for (const fs::path from : spread(all, 79))
+    fs::copy_file(from, fs::path(pictures) / (std::to_string(n++) + from.extension().string()));
   run({mimeme, "add", pictures, "--library", library_folder, "--no-words", "--quiet"});
   const auto library =
       need(Library::open({.directory = library_folder, .model_folders = {MIMEME_BUILT_MODELS}},
@@ -214,13 +221,6 @@ int search_bench(const std::string& mimeme, const std::string& folder, const std
   need(library->fit_pca({}));
   time_search(*library, "PCA 99 %", 2 * library->searchable()->record.output_dim);
   return 0;
-}
-
-std::vector<std::string> spread(const std::vector<std::string>& all, size_t count) {
-  std::vector<std::string> some;
-  for (size_t i = 0; i < std::min(count, all.size()); ++i)
-    some.push_back(all[i * all.size() / std::min(count, all.size())]);
-  return some;
 }
 
 // Two ways to answer a query, in turn.

@@ -123,10 +123,10 @@ Result<> check_details(Library& library, const CheckOptions& options, CheckRepor
     damaged += std::ssize(bad);
     options.progress("checking details", report.details += std::ssize(page), 0);
   }
-  if (damaged > 0)
-    report.repaired.push_back("the details of " + std::to_string(damaged) +
-                              " images could not be read: `mimeme add` looks at them again");
-  return {};
+  if (damaged == 0) return {};
+  report.repaired.push_back("the details of " + std::to_string(damaged) +
+                            " images could not be read: `mimeme add` looks at them again");
+  return library.refresh_pictures();  // without their parts
 }
 
 // An index that can be made again from the catalog.
@@ -181,7 +181,6 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
     report.problems.push_back(verified.error().message);
   }
   TRY(check_details(library, options, report));
-  TRY(library.refresh_pictures());
   for (const auto& [name, index, agree] : kDerived) {
     if (TRY(agree(library, options, report))) continue;
     TRY(library.rebuild(index));

@@ -251,8 +251,21 @@ std::unordered_map<ImageId, float> similarities(const Links& mutual,
   return reached;
 }
 
-Groups::const_iterator first_after(const Groups& groups, ImageId after) {
-  return std::ranges::find_if(groups, [&](const auto& members) { return members.front() > after; });
+// The groups after `after`, at most `limit`; group_of(members, their records) makes each.
+template <typename Page>
+Result<Page> page_of(Catalog& catalog, const Groups& all, ImageId after, int limit,
+                     const auto& group_of) {
+  Page page{.groups = {}, .total = std::ssize(all)};
+  auto members =
+      std::ranges::find_if(all, [&](const auto& group) { return group.front() > after; });
+  for (; members != all.end() && std::ssize(page.groups) < limit; ++members) {
+    page.next = members->front();
+    std::vector<ImageRecord> images = TRY(catalog.images_by_id(*members));
+    if (images.size() < 2) continue;  // they went just now
+    page.groups.push_back(group_of(*members, std::move(images)));
+  }
+  if (members == all.end()) page.next = 0;
+  return page;
 }
 
 }  // namespace
@@ -260,23 +273,18 @@ Groups::const_iterator first_after(const Groups& groups, ImageId after) {
 Result<DuplicatePage> Comparison::duplicates(ImageId after, int limit) const {
   const ImagePairs apart = TRY(this->apart());
   const Links mutual = this->mutual(kSamePictureFrom);
-  const Groups all = join_linked(mutual, apart);
-  DuplicatePage page{.groups = {}, .total = std::ssize(all)};
-  auto members = first_after(all, after);
-  for (; members != all.end() && std::ssize(page.groups) < limit; ++members) {
-    page.next = members->front();
-    std::vector<ImageRecord> images = TRY(library_.catalog().images_by_id(*members));
-    if (images.size() < 2) continue;  // they went just now
+  const auto group_of = [&](const std::vector<ImageId>& members, std::vector<ImageRecord> images) {
     std::sort(images.begin(), images.end(), is_better);
-    const auto alike = similarities(mutual, *members, images.front().id, apart);
-    DuplicateGroup& group = page.groups.emplace_back();
+    const auto alike = similarities(mutual, members, images.front().id, apart);
+    DuplicateGroup group;
     for (ImageRecord& image : images) {
       const float similarity = alike.at(image.id);
       group.images.push_back({.image = std::move(image), .similarity = similarity});
     }
-  }
-  if (members == all.end()) page.next = 0;
-  return page;
+    return group;
+  };
+  return page_of<DuplicatePage>(library_.catalog(), join_linked(mutual, apart), after, limit,
+                                group_of);
 }
 
 Result<Groups> Comparison::families() const {
@@ -308,14 +316,9 @@ Result<UnnamedPage> Comparison::unnamed_families(ImageId after, int limit) const
   std::erase_if(all, [&](const std::vector<ImageId>& members) {
     return std::ranges::all_of(members, [&](ImageId id) { return categories.contains(id); });
   });
-  UnnamedPage page{.groups = {}, .total = std::ssize(all)};
-  auto members = first_after(all, after);
-  for (; members != all.end() && std::ssize(page.groups) < limit; ++members) {
-    page.next = members->front();
-    std::vector<ImageRecord> images = TRY(library_.catalog().images_by_id(*members));
-    if (images.size() < 2) continue;  // they went just now
+  const auto group_of = [&](const std::vector<ImageId>&, std::vector<ImageRecord> images) {
     std::ranges::sort(images, {}, &ImageRecord::id);
-    UnnamedFamily& family = page.groups.emplace_back();
+    UnnamedFamily family;
     std::map<std::string, int> bearers;
     for (ImageRecord& image : images) {
       const auto named = categories.find(image.id);
@@ -325,9 +328,9 @@ Result<UnnamedPage> Comparison::unnamed_families(ImageId after, int limit) const
     }
     for (const auto& [name, n] : bearers)
       if (family.name.empty() || n > bearers[family.name]) family.name = name;
-  }
-  if (members == all.end()) page.next = 0;
-  return page;
+    return family;
+  };
+  return page_of<UnnamedPage>(library_.catalog(), all, after, limit, group_of);
 }
 
 }  // namespace mimeme

@@ -247,9 +247,9 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
   if (query.look) {
     TRY(fetch_looks(library, best()));
     bool found = compare_all(*query.look, Turn::kNone, best());
-    const auto nearest = best().first(std::min(best().size(), kMirroredCandidates));
-    if (!found && compare_all(*query.look, Turn::kMirrored, nearest)) {
-      compare_all(*query.look, Turn::kMirrored, best().subspan(nearest.size()));
+    const auto nearest_few = best().first(std::min(best().size(), kMirroredCandidates));
+    if (!found && compare_all(*query.look, Turn::kMirrored, nearest_few)) {
+      compare_all(*query.look, Turn::kMirrored, best().subspan(nearest_few.size()));
       found = true;
     }
     if (!found && query.embed_negative) {

@@ -1,6 +1,7 @@
 #include "http/api.h"
 
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "base/number.h"
@@ -77,6 +78,10 @@ Result<ImageId> Call::id() const {
 
 Result<int> Call::limit() const {
   return static_cast<int>(TRY(target.get_integer("limit", 100, 1, kMaxPage)));
+}
+
+Result<int64_t> Call::cursor() const {
+  return target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max());
 }
 
 HttpResponse answer(Json::Object object) { return {.body = Json(std::move(object)).dump()}; }

@@ -1,7 +1,6 @@
 // The handlers of images.
 #include <algorithm>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "base/utf8.h"
@@ -26,8 +25,7 @@ Answer Api::Impl::list_images(const Call& call) const {
   const std::string name = call.target.get("name"), order = call.target.get("order");
   if (!order.empty() && order != "newest" && order != "oldest")
     return Error{ErrorCode::kInvalidArgument, "`order` must be newest or oldest"};
-  const auto cursor =
-      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const int64_t cursor = TRY(call.cursor());
   const auto by = order == "oldest" ? Catalog::Order::kOldest : Catalog::Order::kNewest;
   const std::string digest = call.target.get("sha256");
   if (!digest.empty()) {

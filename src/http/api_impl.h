@@ -28,8 +28,9 @@ struct Call {
   const HttpTarget& target;
   std::string name;  // what {} stands for in the route
 
-  Result<ImageId> id() const;  // the name as an image's number. kNotFound
-  Result<int> limit() const;   // kInvalidArgument
+  Result<ImageId> id() const;      // the name as an image's number. kNotFound
+  Result<int> limit() const;       // kInvalidArgument
+  Result<int64_t> cursor() const;  // `next` of the page before; 0: the first page. kInvalidArgument
 };
 
 HttpResponse answer(Json::Object object);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <limits>
 #include <utility>
 
 #include "base/number.h"
@@ -62,8 +61,7 @@ Answer Api::Impl::list_families(const Call&) const {
 
 Answer Api::Impl::list_unnamed(const Call& call) const {
   const int limit = TRY(call.limit());
-  const auto cursor =
-      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const int64_t cursor = TRY(call.cursor());
   const Comparison& found = *TRY(comparison());
   const UnnamedPage page = TRY(found.unnamed_families(cursor, limit));
   return answer(
@@ -84,8 +82,7 @@ Answer Api::Impl::name_unnamed(const Call& call) const {
 
 Answer Api::Impl::list_suggestions(const Call& call) const {
   const auto limit = static_cast<size_t>(TRY(call.limit()));
-  const auto cursor =
-      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const int64_t cursor = TRY(call.cursor());
   const std::vector<ImageId> all =
       TRY(library.catalog().images_with_suggestion(call.target.get("category")));  // by id
   const auto first = std::upper_bound(all.begin(), all.end(), cursor);
@@ -141,8 +138,7 @@ Answer Api::Impl::answer_suggestions(const Call& call) const {
 
 Answer Api::Impl::list_duplicates(const Call& call) const {
   const int limit = TRY(call.limit());
-  const auto cursor =
-      TRY(call.target.get_integer("cursor", 0, 0, std::numeric_limits<int64_t>::max()));
+  const int64_t cursor = TRY(call.cursor());
   const Comparison& found = *TRY(comparison());
   const DuplicatePage page = TRY(found.duplicates(cursor, limit));
   return answer(
