@@ -278,9 +278,8 @@ int match_bench(const std::string& mimeme, const std::string& folder, const std:
       need(nearest(*library, query, {.limit = 20}));
     }));
     by_file.match_ms.push_back(Times::ms([&] {
-      auto look =
-          std::make_shared<const Look>(need(look_at(file.bytes, std::nullopt, {}, *encoder)));
-      need(match(*library, query_by_look(*library, std::move(look), *encoder), {.limit = 20}));
+      auto look = need(QueryLook::at(file.bytes, std::nullopt, {}, *encoder));
+      need(match(*library, query_by_look(*library, std::move(look)), {.limit = 20}));
     }));
   }
   by_file.print("file");

@@ -21,10 +21,10 @@ Target inside(int side, const std::optional<Region>& region) {
   return {.width = side, .height = side, .fit = Fit::kInside, .region = region};
 }
 
-Look::View view_of(const Decoded& decoded, const Region& region) {
-  Look::View view{.region = region, .picture = to_grey(decoded.rgb, decoded.width, decoded.height)};
-  view.features = find_keypoints(view.picture.pixels, decoded.width, decoded.height, kKeypoints);
-  return view;
+Grey grey_of(const Decoded& decoded) { return to_grey(decoded.rgb, decoded.width, decoded.height); }
+
+LocalFeatures features_of(const Grey& picture) {
+  return find_keypoints(picture.pixels, picture.width, picture.height, kKeypoints);
 }
 
 Result<std::vector<float>> embedding_of(const Region& part, std::span<const uint8_t> bytes,
@@ -36,8 +36,21 @@ Result<std::vector<float>> embedding_of(const Region& part, std::span<const uint
 
 }  // namespace
 
-Result<Look> look_at(std::span<const uint8_t> bytes, const std::optional<Region>& region,
-                     const DecodeLimits& limits, const ImageEncoder& encoder) {
+Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits& limits,
+                             const ImageEncoder& encoder) {
+  const Decoded whole = TRY(decode(bytes, inside(kLookSide, std::nullopt), limits));
+  Look look;
+  Grey picture = grey_of(whole);
+  look.views.push_back({.features = features_of(picture), .picture = std::move(picture)});
+  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height))
+    look.views.push_back({.region = part, .raw = TRY(embedding_of(part, bytes, limits, encoder))});
+  return look;
+}
+
+Result<std::shared_ptr<const QueryLook>> QueryLook::at(std::span<const uint8_t> bytes,
+                                                       const std::optional<Region>& region,
+                                                       const DecodeLimits& limits,
+                                                       const ImageEncoder& encoder, Read read) {
   Target target = decode_target(encoder.manifest());
   target.region = region;
   Look look;
@@ -45,25 +58,51 @@ Result<Look> look_at(std::span<const uint8_t> bytes, const std::optional<Region>
   look.info = std::move(input.info);
   look.pixels = std::move(input.rgb);
   const Decoded whole = TRY(decode(bytes, inside(kLookSide, region), limits));
-  look.views.push_back(view_of(whole, region.value_or(Region{})));
-  look.views.front().raw = TRY(encoder.encode(look.pixels));
-  if (region) return look;
-  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height)) {
-    Look::View view = view_of(TRY(decode(bytes, inside(kLookSide, part), limits)), part);
-    view.raw = TRY(embedding_of(part, bytes, limits, encoder));
-    look.views.push_back(std::move(view));
+  look.views.push_back({.region = region.value_or(Region{}),
+                        .raw = TRY(encoder.encode(look.pixels)),
+                        .picture = grey_of(whole)});
+  if (!region) {
+    for (const Region& part : find_parts(whole.rgb, whole.width, whole.height))
+      look.views.push_back({.region = part});
   }
-  return look;
+  if (!read && look.views.size() > 1)
+    read = [copy = std::vector<uint8_t>(bytes.begin(), bytes.end())] { return copy; };
+  return std::shared_ptr<const QueryLook>(
+      new QueryLook(std::move(look), std::move(read), limits, encoder));
 }
 
-Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits& limits,
-                             const ImageEncoder& encoder) {
-  const Decoded whole = TRY(decode(bytes, inside(kLookSide, std::nullopt), limits));
-  Look look;
-  look.views.push_back(view_of(whole, Region{}));
-  for (const Region& part : find_parts(whole.rgb, whole.width, whole.height))
-    look.views.push_back({.region = part, .raw = TRY(embedding_of(part, bytes, limits, encoder))});
-  return look;
+std::shared_ptr<const LocalFeatures> QueryLook::features() const {
+  if (auto known = features_.get()) return known;
+  const Look::View& whole = look_.views.front();
+  auto found = std::make_shared<const LocalFeatures>(is_kept() ? whole.features
+                                                               : features_of(whole.picture));
+  features_.set(found);
+  return found;
+}
+
+Result<std::shared_ptr<const std::vector<Look::View>>> QueryLook::parts() const {
+  if (auto known = parts_.get()) return known;
+  std::vector<Look::View> parts(look_.views.begin() + 1, look_.views.end());
+  if (!is_kept() && !parts.empty()) {
+    const std::vector<uint8_t> bytes = TRY(read_());
+    for (Look::View& part : parts) {
+      part.raw = TRY(embedding_of(part.region, bytes, limits_, *encoder_));
+      part.picture = grey_of(TRY(decode(bytes, inside(kLookSide, part.region), limits_)));
+      part.features = features_of(part.picture);
+    }
+  }
+  auto found = std::make_shared<const std::vector<Look::View>>(std::move(parts));
+  parts_.set(found);
+  return found;
+}
+
+Result<std::shared_ptr<const std::vector<float>>> QueryLook::negative() const {
+  if (auto known = negative_.get()) return known;
+  std::vector<uint8_t> pixels = look_.pixels;
+  for (uint8_t& value : pixels) value = static_cast<uint8_t>(255 - value);
+  auto found = std::make_shared<const std::vector<float>>(TRY(encoder_->encode(pixels)));
+  negative_.set(found);
+  return found;
 }
 
 StoredFeatures to_stored(const Look& look) {

@@ -3,10 +3,14 @@
 #ifndef MIMEME_ENGINE_LOOK_H_
 #define MIMEME_ENGINE_LOOK_H_
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "core/grey.h"
 #include "core/local_features.h"
 #include "engine/library.h"
@@ -18,18 +22,13 @@ struct Look {
   struct View {
     Region region;
     std::vector<float> raw;  // embedding, as the model gave it; empty: not embedded
-    LocalFeatures features;  // none of a part of an image that was, or will be, kept;
-    Grey picture;            // and no picture
+    LocalFeatures features;  // none, and no picture, of a part of an image that was, or will be,
+    Grey picture;            // kept
   };
   std::vector<View> views;
   ImageInfo info;               // empty if it was kept
   std::vector<uint8_t> pixels;  // the whole at the model's input size; empty if it was kept
 };
-
-// Errors as decode()'s and the encoder's. region: only this part, as if it were the picture; its
-// own parts are not looked for then.
-Result<Look> look_at(std::span<const uint8_t> bytes, const std::optional<Region>& region,
-                     const DecodeLimits& limits, const ImageEncoder& encoder);
 
 // What is kept of an image whose embedding is known already: only its parts are embedded, and that
 // is all that is found of them.
@@ -39,6 +38,44 @@ Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits&
 // As it is kept, and back. The parts' features are not: those of the whole do.
 StoredFeatures to_stored(const Look& look);
 Result<Look> to_look(const StoredFeatures& stored);  // kCorrupt
+
+// How a picture that is searched with looks. What takes long is found when it is first asked for,
+// and kept. Thread-safe; two that ask for the same thing at once may both find it.
+class QueryLook {
+ public:
+  // The whole is embedded at once. region: only this part, as if it were the picture; its own parts
+  // are not looked for then. Errors as decode()'s and the encoder's. read: gives the bytes again;
+  // without it they are copied if need be. REQUIRES: `encoder` outlives it.
+  using Read = std::function<Result<std::vector<uint8_t>>()>;
+  static Result<std::shared_ptr<const QueryLook>> at(std::span<const uint8_t> bytes,
+                                                     const std::optional<Region>& region,
+                                                     const DecodeLimits& limits,
+                                                     const ImageEncoder& encoder, Read read = {});
+  // Of an image of the library: what is kept of it, and no more.
+  explicit QueryLook(Look kept) : look_(std::move(kept)) {}
+
+  bool is_kept() const { return encoder_ == nullptr; }
+  // The whole without keypoints, and where its parts are.
+  const Look& glance() const { return look_; }
+  // Of the whole.
+  std::shared_ptr<const LocalFeatures> features() const;
+  // All that can be known of them. Errors as decode()'s and the encoder's.
+  Result<std::shared_ptr<const std::vector<Look::View>>> parts() const;
+  // The embedding of the whole in negative. REQUIRES: !is_kept().
+  Result<std::shared_ptr<const std::vector<float>>> negative() const;
+
+ private:
+  QueryLook(Look glance, Read read, const DecodeLimits& limits, const ImageEncoder& encoder)
+      : look_(std::move(glance)), read_(std::move(read)), limits_(limits), encoder_(&encoder) {}
+
+  const Look look_;
+  const Read read_;
+  const DecodeLimits limits_;
+  const ImageEncoder* const encoder_ = nullptr;
+  mutable Snapshot<LocalFeatures> features_;
+  mutable Snapshot<std::vector<Look::View>> parts_;
+  mutable Snapshot<std::vector<float>> negative_;
+};
 
 }  // namespace mimeme
 

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
+#include "core/half.h"
 #include "engine/search.h"
 
 namespace mimeme {
@@ -45,6 +47,7 @@ struct Evidence {
   Agreement agreement;
   bool is_aligned = false;
   Region shown;  // of the candidate, by the query
+  Region place;  // of the candidate, in the query
   double share() const {
     return agreement.textured == 0 ? 0 : 1.0 * agreement.agreeing / agreement.textured;
   }
@@ -81,16 +84,16 @@ struct Turned {
   Pyramid picture;
 };
 
-Turned turned(const Look::View& view, Turn turn) {
+Turned turned(const Grey& picture, const LocalFeatures& features, Turn turn) {
   switch (turn) {
     case Turn::kMirrored:
-      return {mirrored(view.features), Pyramid(mirrored(view.picture))};
+      return {mirrored(features), Pyramid(mirrored(picture))};
     case Turn::kNegated:
-      return {negated(view.features), Pyramid(negated(view.picture))};
+      return {negated(features), Pyramid(negated(picture))};
     case Turn::kNone:
       break;
   }
-  return {view.features, Pyramid(view.picture)};
+  return {features, Pyramid(picture)};
 }
 
 // From the middles of one picture's pixels to those of the other, if one is the whole of the other.
@@ -108,14 +111,14 @@ Affine after(const Affine& second, const Affine& first) {
           second.yx * first.x0 + second.yy * first.y0 + second.y0};
 }
 
-// The part of `picture` that a query of this size shows; map: pixels of the picture → the query's.
-Region shown_part(const Grey& picture, const Affine& map, int width, int height) {
-  const Affine back = map.inverse();
+// Where a picture of this size lies in another one, inside of it; map: pixels of the one → pixels
+// of the other.
+Region place_of(int width, int height, const Affine& map, int in_width, int in_height) {
   double left = 1, top = 1, right = 0, bottom = 0;
   for (const double u : {-0.5, width - 0.5})
     for (const double v : {-0.5, height - 0.5}) {
-      const double x = (back.xx * u + back.xy * v + back.x0 + 0.5) / picture.width;
-      const double y = (back.yx * u + back.yy * v + back.y0 + 0.5) / picture.height;
+      const double x = (map.xx * u + map.xy * v + map.x0 + 0.5) / in_width;
+      const double y = (map.yx * u + map.yy * v + map.y0 + 0.5) / in_height;
       left = std::min(left, x), right = std::max(right, x);
       top = std::min(top, y), bottom = std::max(bottom, y);
     }
@@ -123,20 +126,37 @@ Region shown_part(const Grey& picture, const Affine& map, int width, int height)
   return {left, top, std::clamp(right, left, 1.0) - left, std::clamp(bottom, top, 1.0) - top};
 }
 
+double area(const Region& region) { return region.width * region.height; }
+
+bool covers(const Region& region, const Region& part) {
+  constexpr double kNearly = 0.9;
+  const double across = std::min(region.left + region.width, part.left + part.width) -
+                        std::max(region.left, part.left);
+  const double down =
+      std::min(region.top + region.height, part.top + part.height) - std::max(region.top, part.top);
+  return across > 0 && down > 0 && across * down >= kNearly * area(part);
+}
+
 void consider(const Evidence& evidence, Candidate& candidate) {
   if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
     candidate.evidence = evidence;
 }
 
-void compare_to(const Turned& query, Candidate& candidate) {
+// If one is the whole of the other.
+void compare_whole(const Turned& query, Candidate& candidate) {
+  const Grey& kept = candidate.look->views.front().picture;
+  consider({.agreement = compare(
+                kept, query.picture,
+                stretch(kept.width, kept.height, query.picture.width(), query.picture.height())),
+            .is_aligned = true},
+           candidate);
+}
+
+// As their keypoints say that one lies in the other.
+void compare_aligned(const Turned& query, Candidate& candidate) {
   const Look::View& whole = candidate.look->views.front();
   const Grey& kept = whole.picture;
   const int width = query.picture.width(), height = query.picture.height();
-  consider(
-      {.agreement = compare(kept, query.picture, stretch(kept.width, kept.height, width, height)),
-       .is_aligned = true},
-      candidate);
-  if (candidate.evidence.is_same_picture()) return;
   const auto alignment = align(query.features, whole.features);
   if (!alignment || alignment->inliers < kAlignedInliers) return;
   // Features of a kept picture were found in a larger one than that which was kept.
@@ -146,15 +166,35 @@ void compare_to(const Turned& query, Candidate& candidate) {
                   stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
   consider({.agreement = compare(kept, query.picture, to_query),
             .is_aligned = true,
-            .shown = shown_part(kept, to_query, width, height)},
+            .shown = place_of(width, height, to_query.inverse(), kept.width, kept.height),
+            .place = place_of(kept.width, kept.height, to_query, width, height)},
            candidate);
 }
 
-// The best of the query's views and of the images' in each vector index.
+// Each step is left out of what is the same picture already.
+void compare_with(std::span<const Turned> views, Candidate& candidate) {
+  if (!candidate.look) return;
+  for (const Turned& view : views) {
+    if (!candidate.evidence.is_same_picture()) compare_whole(view, candidate);
+    if (!candidate.evidence.is_same_picture()) compare_aligned(view, candidate);
+  }
+}
+
+// Whether any is at least of the query's template.
+bool compare_all(std::span<const Turned> views, std::span<Candidate> candidates) {
+  bool found = false;
+  for (Candidate& candidate : candidates) {
+    compare_with(views, candidate);
+    found = found || candidate.evidence.is_same_template();
+  }
+  return found;
+}
+
+// The images nearest to any of several vectors, themselves or with a part.
 class Candidates {
  public:
-  Candidates(const Searchable& searchable, const SimilarOptions& options)
-      : searchable_(searchable), options_(options) {}
+  Candidates(const Library& library, const Searchable& searchable, const SimilarOptions& options)
+      : library_(library), searchable_(searchable), options_(options) {}
 
   void add(std::span<const float> vector, int limit) {
     for (const Hit& hit :
@@ -168,58 +208,144 @@ class Candidates {
     for (const Hit& hit : searchable_.parts->search(vector, parts)) {
       const ImageId id = image_of_part(hit.id);
       // An image that has gone may have left parts behind, until the next look.
-      if (best_.contains(id) || !searchable_.index->row(id).empty()) note(id, hit.similarity);
+      if (at_.contains(id) || !searchable_.index->row(id).empty()) note(id, hit.similarity);
     }
   }
 
   // Nearest first.
-  std::vector<Candidate> take() {
-    std::vector<Candidate> all;
-    for (const auto& [id, cosine] : best_) all.push_back({.id = id, .cosine = cosine});
-    std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+  std::vector<Candidate>& all() {
+    std::sort(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) {
       return a.cosine != b.cosine ? a.cosine > b.cosine : a.id < b.id;
     });
-    return all;
+    for (size_t i = 0; i < all_.size(); ++i) at_[all_[i].id] = i;
+    return all_;
+  }
+
+  // Those that go into detail, with what is known of it; nearest first.
+  Result<std::span<Candidate>> best() {
+    const std::span<Candidate> best =
+        std::span(all()).first(std::min<size_t>(all_.size(), kCandidates));
+    if (const auto store = library_.features()) {
+      std::vector<ImageId> ids;
+      for (const Candidate& candidate : best)
+        if (!candidate.look) ids.push_back(candidate.id);
+      const std::vector<StoredFeatures> stored = TRY(store->get(ids));
+      auto next = stored.begin();
+      for (Candidate& candidate : best)
+        if (!candidate.look && next != stored.end() && next->image == candidate.id)
+          candidate.look = TRY(to_look(*next++));
+    }
+    return best;
+  }
+
+  // Takes what another way to look at the query has found out.
+  void take(std::span<Candidate> others) {
+    for (Candidate& other : others) {
+      note(other.id, other.cosine);
+      Candidate& candidate = all_[at_[other.id]];
+      other.cosine = candidate.cosine;
+      candidate = std::move(other);
+    }
   }
 
  private:
   void note(ImageId id, float cosine) {
-    float& best = best_[id];
+    const auto [known, is_new] = at_.emplace(id, all_.size());
+    if (is_new) all_.push_back({.id = id, .cosine = cosine});
+    float& best = all_[known->second].cosine;
     best = std::max(best, cosine);
   }
 
+  const Library& library_;
   const Searchable& searchable_;
   const SimilarOptions& options_;
-  std::unordered_map<ImageId, float> best_;
+  std::vector<Candidate> all_;
+  std::unordered_map<ImageId, size_t> at_;  // in all_
 };
 
-// Whether any is at least of the query's template.
-bool compare_all(const Look& look, Turn turn, std::span<Candidate> candidates) {
-  std::vector<Turned> views;
-  for (const Look::View& view : look.views)
-    if (!view.picture.pixels.empty()) views.push_back(turned(view, turn));
-  bool found = false;
-  for (Candidate& candidate : candidates) {
+// The query as it is. What costs more is only done if what costs less has not told what it is:
+// first the picture as a whole, then its keypoints, then its parts.
+Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
+                          const QueryLook& look, Candidates& candidates) {
+  const std::span<const Look::View> glance = look.glance().views;
+  std::vector<Turned> views{{.features = {}, .picture = Pyramid(glance.front().picture)}};
+  std::span<Candidate> best = TRY(candidates.best());
+  const Candidate* copy = nullptr;
+  for (Candidate& candidate : best) {
     if (!candidate.look) continue;
-    for (const Turned& view : views)
-      if (!candidate.evidence.is_same_picture()) compare_to(view, candidate);
-    found = found || candidate.evidence.is_same_template();
+    compare_whole(views.front(), candidate);
+    if (candidate.evidence.is_same_picture() &&
+        (!copy || candidate.evidence.score() > copy->evidence.score()))
+      copy = &candidate;
   }
-  return found;
+  // Those of a copy that shows the whole of it are in the same places.
+  views.front().features =
+      copy && !look.is_kept() ? copy->look->views.front().features : *look.features();
+  std::unordered_set<ImageId> compared;
+  for (Candidate& candidate : best) {
+    compared.insert(candidate.id);
+    if (candidate.look && !candidate.evidence.is_same_picture())
+      compare_aligned(views.front(), candidate);
+  }
+
+  if (glance.size() == 1) return {};
+  const auto has_all_parts = [&](const Candidate& one) {
+    return one.evidence.is_same_picture() &&
+           std::all_of(glance.begin() + 1, glance.end(), [&](const Look::View& part) {
+             return covers(one.evidence.place, part.region);
+           });
+  };
+  const auto known = std::find_if(best.begin(), best.end(), has_all_parts);
+  if (known != best.end() && !look.is_kept()) {
+    // What is near to the parts is near to the copy of them.
+    const ImageId id = known->id;
+    candidates.add(searchable.index->row(id), kCandidates);
+    for (const StoredPart& part : TRY(library.features()->parts(id, searchable.record.model)))
+      candidates.add(searchable.project(to_float(part.embedding)), kCandidates);
+  } else {
+    const auto parts = TRY(look.parts());
+    for (const Look::View& part : *parts) {
+      candidates.add(searchable.project(part.raw), kCandidates);
+      if (!part.picture.pixels.empty())
+        views.push_back(turned(part.picture, part.features, Turn::kNone));
+    }
+  }
+  best = TRY(candidates.best());
+  for (Candidate& candidate : best)
+    compare_with(std::span(views).subspan(compared.contains(candidate.id) ? 1 : 0), candidate);
+  return {};
 }
 
-Result<> fetch_looks(const Library& library, std::span<Candidate> candidates) {
-  const auto store = library.features();
-  if (!store) return {};
-  std::vector<ImageId> ids;
-  for (const Candidate& candidate : candidates)
-    if (!candidate.look) ids.push_back(candidate.id);
-  const std::vector<StoredFeatures> stored = TRY(store->get(ids));
-  auto next = stored.begin();
-  for (Candidate& candidate : candidates) {
-    if (candidate.look || next == stored.end() || next->image != candidate.id) continue;
-    candidate.look = TRY(to_look(*next++));
+// The query with all of its parts.
+Result<std::vector<Turned>> views_of(const QueryLook& look, Turn turn) {
+  std::vector<Turned> views{turned(look.glance().views.front().picture, *look.features(), turn)};
+  const auto parts = TRY(look.parts());
+  for (const Look::View& part : *parts)
+    if (!part.picture.pixels.empty()) views.push_back(turned(part.picture, part.features, turn));
+  return views;
+}
+
+Result<> compare_in_detail(const Library& library, const Searchable& searchable,
+                           const QueryLook& look, const SimilarOptions& options,
+                           Candidates& candidates) {
+  TRY(compare_as_it_is(library, searchable, look, candidates));
+  const std::span<Candidate> best = TRY(candidates.best());
+  if (std::any_of(best.begin(), best.end(),
+                  [](const Candidate& one) { return one.evidence.is_same_template(); }))
+    return {};
+  const std::vector<Turned> mirrored = TRY(views_of(look, Turn::kMirrored));
+  const auto nearest_few = best.first(std::min(best.size(), kMirroredCandidates));
+  if (compare_all(mirrored, nearest_few)) {
+    compare_all(mirrored, best.subspan(nearest_few.size()));
+    return {};
   }
+  if (look.is_kept()) return {};
+  Candidates of_negative(library, searchable, options);
+  const auto negative = TRY(look.negative());
+  of_negative.add(searchable.project(*negative), kCandidates);
+  const std::span<Candidate> others = TRY(of_negative.best());
+  const std::vector<Turned> negated = TRY(views_of(look, Turn::kNegated));
+  if (compare_all(negated, others)) candidates.take(others);
   return {};
 }
 
@@ -235,44 +361,10 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
   if (!searchable || query.vector.empty()) return std::vector<Hit>{};
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
-  const int limit = std::max(options.limit, kCandidates);
-  Candidates by_vector(*searchable, options);
-  by_vector.add(query.vector, limit);
-  if (query.look)
-    for (size_t i = 1; i < query.look->views.size(); ++i)
-      by_vector.add(searchable->project(query.look->views[i].raw), kCandidates);
-  std::vector<Candidate> all = by_vector.take();
-  // Those that go into detail.
-  const auto best = [&] { return std::span(all).first(std::min<size_t>(all.size(), kCandidates)); };
-  if (query.look) {
-    TRY(fetch_looks(library, best()));
-    bool found = compare_all(*query.look, Turn::kNone, best());
-    const auto nearest_few = best().first(std::min(best().size(), kMirroredCandidates));
-    if (!found && compare_all(*query.look, Turn::kMirrored, nearest_few)) {
-      compare_all(*query.look, Turn::kMirrored, best().subspan(nearest_few.size()));
-      found = true;
-    }
-    if (!found && query.embed_negative) {
-      Candidates again(*searchable, options);
-      again.add(searchable->project(TRY(query.embed_negative())), kCandidates);
-      std::vector<Candidate> more = again.take();
-      if (more.size() > kCandidates) more.resize(kCandidates);
-      TRY(fetch_looks(library, more));
-      if (compare_all(*query.look, Turn::kNegated, more)) {
-        std::unordered_map<ImageId, size_t> at;
-        for (size_t i = 0; i < all.size(); ++i) at[all[i].id] = i;
-        for (Candidate& candidate : more) {
-          const auto known = at.find(candidate.id);
-          if (known == at.end()) {
-            all.push_back(std::move(candidate));
-          } else {
-            candidate.cosine = std::max(candidate.cosine, all[known->second].cosine);
-            all[known->second] = std::move(candidate);
-          }
-        }
-      }
-    }
-  }
+  Candidates candidates(library, *searchable, options);
+  candidates.add(query.vector, std::max(options.limit, kCandidates));
+  if (query.look) TRY(compare_in_detail(library, *searchable, *query.look, options, candidates));
+  const std::vector<Candidate>& all = candidates.all();
 
   int same_pictures = 0;
   double best_quality = 0;  // of these
@@ -307,8 +399,7 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
       hit.similarity =
           within(kSameTemplateFrom, kSamePictureFrom, (candidate.cosine - family) / (1 - family));
     }
-    if (evidence.is_same_template() && evidence.shown.width * evidence.shown.height < kWhole)
-      hit.part = evidence.shown;
+    if (evidence.is_same_template() && area(evidence.shown) < kWhole) hit.part = evidence.shown;
     if (hit.similarity >= options.min_similarity) hits.push_back(hit);
   }
   // Of several that agree in every block, the nearest first: they come in that order.

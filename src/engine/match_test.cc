@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "core/sha256.h"
 #include "core/test_picture.h"
 #include "engine/check.h"
@@ -19,12 +21,14 @@ class LayoutEncoder : public ImageEncoder {
   explicit LayoutEncoder(Manifest manifest) : manifest_(std::move(manifest)) {}
   const Manifest& manifest() const override { return manifest_; }
   Result<std::vector<float>> encode(std::span<const uint8_t> rgb) const override {
+    ++encoded;
     std::vector<float> embedding;
     float sum = 0;
     for (size_t i = 0; i < rgb.size(); i += 3) sum += embedding.emplace_back(rgb[i]);
     for (float& value : embedding) value -= sum / static_cast<float>(embedding.size());
     return embedding;
   }
+  mutable std::atomic<int> encoded = 0;  // pictures
 
  private:
   const Manifest manifest_;
@@ -134,6 +138,22 @@ TEST_F(MatchTest, EachPanelOfACollageIsFound) {
   const std::string found = answer(match_bytes(jpeg(collage)));
   EXPECT_NE(found.find("same: 2-1.jpg"), found.npos) << found;
   EXPECT_NE(found.find("same: 3-2.jpg"), found.npos) << found;
+}
+
+TEST_F(MatchTest, PartsAreOnlyEmbeddedIfTheWholeDoesNotTellWhatTheyAre) {
+  const auto encoded_for = [&](const Grey& picture) {
+    const std::atomic<int>& encoded = static_cast<LayoutEncoder&>(*encoder_).encoded;
+    const int before = encoded;
+    EXPECT_NE(answer(match_bytes(jpeg(picture))).find("same: 2-1.jpg"), std::string::npos);
+    return encoded - before;
+  };
+  Grey collage = plain(255, 800, 300);
+  paste(meme(2, 1), collage, 0, 0);
+  Grey framed = plain(0, 400, 400);
+  paste(meme(2, 1), framed, 0, 50);
+  EXPECT_EQ(encoded_for(framed), 1);
+  paste(meme(8, 2), collage, 400, 0);
+  EXPECT_GT(encoded_for(collage), 1);
 }
 
 TEST_F(MatchTest, OtherWordsAreTheSameTemplate) {

@@ -50,9 +50,10 @@ Result<QueryPicture> QueryPictures::add(std::span<const uint8_t> bytes) {
     }
   }
   const ImageEncoder& encoder = *TRY(encoder_());
-  auto look = std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits_, encoder)));
-  picture.width = look->info.width;
-  picture.height = look->info.height;
+  auto look = TRY(QueryLook::at(bytes, std::nullopt, limits_, encoder,
+                                [this, name = picture.name] { return read(name); }));
+  picture.width = look->glance().info.width;
+  picture.height = look->glance().info.height;
   remember(picture.name, std::move(look));
   TRY(write_file(directory_ + '/' + picture.name, bytes, Durability::kCache));
   make_room();
@@ -86,15 +87,15 @@ Result<Query> QueryPictures::query(const std::string& name,
   if (!look) {
     const std::vector<uint8_t> bytes =
         TRY(id != 0 ? find_original(TRY(library_.catalog().image(id)), limits_) : read(name));
-    look = std::make_shared<const Look>(TRY(look_at(bytes, region, limits_, encoder)));
+    look = TRY(QueryLook::at(bytes, region, limits_, encoder, [this, name] { return read(name); }));
     remember(key, look);
   }
-  Query query = query_by_look(library_, std::move(look), encoder);
+  Query query = query_by_look(library_, std::move(look));
   query.image = id;
   return query;
 }
 
-std::shared_ptr<const Look> QueryPictures::recall(const std::string& key) const {
+std::shared_ptr<const QueryLook> QueryPictures::recall(const std::string& key) const {
   Lock lock(mu_);
   const auto at =
       std::find_if(recent_.begin(), recent_.end(), [&](const Seen& one) { return one.key == key; });
@@ -103,7 +104,7 @@ std::shared_ptr<const Look> QueryPictures::recall(const std::string& key) const 
   return at->look;
 }
 
-void QueryPictures::remember(const std::string& key, std::shared_ptr<const Look> look) const {
+void QueryPictures::remember(const std::string& key, std::shared_ptr<const QueryLook> look) const {
   Lock lock(mu_);
   std::erase_if(recent_, [&](const Seen& one) { return one.key == key; });
   recent_.push_front({key, std::move(look)});

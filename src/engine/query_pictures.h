@@ -49,10 +49,10 @@ class QueryPictures {
  private:
   struct Seen {
     std::string key;
-    std::shared_ptr<const Look> look;
+    std::shared_ptr<const QueryLook> look;
   };
-  std::shared_ptr<const Look> recall(const std::string& key) const;
-  void remember(const std::string& key, std::shared_ptr<const Look> look) const;
+  std::shared_ptr<const QueryLook> recall(const std::string& key) const;
+  void remember(const std::string& key, std::shared_ptr<const QueryLook> look) const;
   void make_room() const;
 
   Library& library_;

@@ -21,17 +21,10 @@ Result<> check_model(const Library& library, const ImageEncoder& encoder) {
   return {};
 }
 
-Query query_by_look(const Library& library, std::shared_ptr<const Look> look,
-                    const ImageEncoder& encoder) {
+Query query_by_look(const Library& library, std::shared_ptr<const QueryLook> look) {
   const auto searchable = library.searchable();
   if (!searchable) return {};
-  Query query{.vector = searchable->project(look->views.front().raw), .look = look};
-  query.embed_negative = [look = std::move(look), &encoder] {
-    std::vector<uint8_t> negative = look->pixels;
-    for (uint8_t& value : negative) value = static_cast<uint8_t>(255 - value);
-    return encoder.encode(negative);
-  };
-  return query;
+  return {.vector = searchable->project(look->glance().views.front().raw), .look = std::move(look)};
 }
 
 Result<Query> query_by_id(Library& library, ImageId id) {
@@ -46,7 +39,7 @@ Result<Query> query_by_id(Library& library, ImageId id) {
   auto stored = TRY(store->get({&id, 1}));
   if (stored.empty()) return query;
   stored.front().parts = TRY(store->parts(id, searchable->record.model));
-  query.look = std::make_shared<const Look>(TRY(to_look(stored.front())));
+  query.look = std::make_shared<const QueryLook>(TRY(to_look(stored.front())));
   return query;
 }
 
@@ -70,8 +63,7 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
   }
   const ImageEncoder& by = *TRY(encoder());
   TRY(check_model(library, by));
-  return query_by_look(
-      library, std::make_shared<const Look>(TRY(look_at(bytes, std::nullopt, limits, by))), by);
+  return query_by_look(library, TRY(QueryLook::at(bytes, std::nullopt, limits, by)));
 }
 
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,

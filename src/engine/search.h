@@ -65,15 +65,12 @@ struct Query {
   std::vector<float> vector;  // of the projection's output_dim; empty in a library without vectors
   ImageId image = 0;          // if it is one of the library's
   // What it is compared by beyond that; null: nothing.
-  std::shared_ptr<const Look> look;
-  // Of the picture's negative, which is only asked for when nothing else is found; may be empty.
-  std::function<Result<std::vector<float>>()> embed_negative;
+  std::shared_ptr<const QueryLook> look;
 };
 
-// The query for what was looked at. Without vectors in a library without vectors. REQUIRES:
-// `encoder` outlives it.
-Query query_by_look(const Library& library, std::shared_ptr<const Look> look,
-                    const ImageEncoder& encoder);
+// The query for what was looked at. Without vectors in a library without vectors. REQUIRES: `look`
+// is not of an image that is kept.
+Query query_by_look(const Library& library, std::shared_ptr<const QueryLook> look);
 // The query for an image of the library: nothing is decoded. kNotFound.
 Result<Query> query_by_id(Library& library, ImageId id);
 // The query for a file. One whose bytes the library knows is not decoded; else `encoder` embeds it.

@@ -60,11 +60,9 @@ Answer Api::Impl::similar_to_picture(const Call& call) const {
   if (box) {
     const ImageEncoder& by = *TRY(find_encoder());
     TRY(check_model(library, by));
-    return similar(
-        library,
-        query_by_look(
-            library, std::make_shared<const Look>(TRY(look_at(sent, box, options.limits, by))), by),
-        {}, call);
+    return similar(library,
+                   query_by_look(library, TRY(QueryLook::at(sent, box, options.limits, by))), {},
+                   call);
   }
   const Query query = TRY(query_by_bytes(library, sent, sha256(sent.data(), sent.size()),
                                          options.limits, [this] { return find_encoder(); }));

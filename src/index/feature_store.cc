@@ -163,6 +163,7 @@ Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) cons
 
 Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> images) const {
   auto db = TRY(database_->lease());
+  auto transaction = TRY(Transaction::begin(*db, "BEGIN"));  // the file is locked once
   std::vector<StoredFeatures> found;
   for (const ImageId image : images) {
     StoredFeatures one{.image = image};
@@ -173,13 +174,9 @@ Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> i
                   one.features = copied(row.blob(0));
                   one.picture = inflated(row.blob(1), row.integer(2));
                 }));
-    if (!is_there) continue;
-    TRY(db->run("SELECT x, y, width, height FROM parts WHERE id >= ? AND id < ? ORDER BY id",
-                {part_id(image, 0), part_id(image + 1, 0)}, [&](const Row& row) {
-                  one.parts.push_back({.region = region_of(row, 0), .embedding = {}});
-                }));
-    found.push_back(std::move(one));
+    if (is_there) found.push_back(std::move(one));
   }
+  TRY(transaction.commit());
   return found;
 }
 

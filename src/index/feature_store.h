@@ -65,7 +65,7 @@ class FeatureStore {
   Result<> verify() const;
   // By id, after `after`.
   Result<std::vector<ImageId>> images(ImageId after, int limit) const;
-  // In the order asked for; those that are not there are left out. Parts without embeddings.
+  // In the order asked for; those that are not there are left out. Without parts.
   Result<std::vector<StoredFeatures>> get(std::span<const ImageId> images) const;
   // Of one image, with embeddings of this model.
   Result<std::vector<StoredPart>> parts(ImageId image, int64_t model) const;
