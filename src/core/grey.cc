@@ -22,34 +22,45 @@ size_t place(int x, int y, int width) {
   return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
 }
 
-// Between pixels, bilinear; outside, the nearest one's. REQUIRES: sides of 2 and more.
-float sample(const Grey& picture, float x, float y) {
+// A place between two pixels of a line.
+struct Between {
+  int first = 0;
+  float share = 0;  // of the second
+};
+
+// Outside of the line, the nearest pixel's. REQUIRES: length ≥ 2.
+Between between(float x, int length) {
   constexpr float kBeforeNext = 1 - 1e-3F;
-  x = std::clamp(x, 0.0F, static_cast<float>(picture.width - 2) + kBeforeNext);
-  y = std::clamp(y, 0.0F, static_cast<float>(picture.height - 2) + kBeforeNext);
-  const int left = static_cast<int>(x), top = static_cast<int>(y);
-  const float fx = x - static_cast<float>(left), fy = y - static_cast<float>(top);
-  const uint8_t* upper = &picture.pixels[place(left, top, picture.width)];
+  x = std::clamp(x, 0.0F, static_cast<float>(length - 2) + kBeforeNext);
+  const int first = static_cast<int>(x);
+  return {first, x - static_cast<float>(first)};
+}
+
+// Bilinear.
+[[gnu::always_inline]] inline float sample(const Grey& picture, const Between& x,
+                                           const Between& y) {
+  const uint8_t* upper = &picture.pixels[place(x.first, y.first, picture.width)];
   const uint8_t* lower = upper + picture.width;
-  const auto between = [fx](const uint8_t* pixels) {
-    return static_cast<float>(pixels[0]) + fx * static_cast<float>(pixels[1] - pixels[0]);
+  const auto blend = [&](const uint8_t* pixels) {
+    return static_cast<float>(pixels[0]) + x.share * static_cast<float>(pixels[1] - pixels[0]);
   };
-  const float above = between(upper);
-  return above + fy * (between(lower) - above) - kMiddleGrey;
+  const float above = blend(upper);
+  return above + y.share * (blend(lower) - above) - kMiddleGrey;
 }
 
 // Of the kBlock × kBlock numbers at `values`, `stride` apart from row to row; product: of each with
-// that of `with`. Column by column, so that the compiler does a row at once.
+// that of `block`, whose rows follow one another. Column by column, so that the compiler does a row
+// at once.
 struct Moments {
   float mean = 0, deviation = 0, product = 0;
 };
-Moments moments(const float* values, int stride, const float* with, int with_stride) {
+Moments moments(const float* values, int stride, const float* block) {
   float sum[kBlock] = {}, squares[kBlock] = {}, product[kBlock] = {};
-  for (int y = 0; y < kBlock; ++y, values += stride, with += with_stride)
+  for (int y = 0; y < kBlock; ++y, values += stride, block += kBlock)
     for (int x = 0; x < kBlock; ++x) {
       sum[x] += values[x];
       squares[x] += values[x] * values[x];
-      product[x] += values[x] * with[x];
+      product[x] += values[x] * block[x];
     }
   const auto mean = [](const float(&of)[kBlock]) {
     return std::accumulate(std::begin(of), std::end(of), 0.0F) / (kBlock * kBlock);
@@ -130,7 +141,7 @@ Pyramid::Pyramid(Grey picture) {
     levels_.push_back(halved(levels_.back()));
 }
 
-Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) {
+Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, double min_share) {
   // The level whose pixels are about as large as those of `picture`.
   const double scale = std::sqrt(std::abs(map.determinant()));
   const auto wanted =
@@ -148,27 +159,46 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
     return u >= -0.5 && v >= -0.5 && u <= level.width - 0.5 && v <= level.height - 0.5;
   };
 
-  // What lies under `picture`, with a margin, so that blocks can be shifted.
+  // What lies under `picture`, with a margin, so that blocks can be shifted; row by row, as needed.
   const int stride = picture.width + 2 * kSlack;
-  std::vector<float> own, mapped;
-  own.reserve(picture.pixels.size());
-  for (const uint8_t pixel : picture.pixels) own.push_back(static_cast<float>(pixel) - kMiddleGrey);
-  mapped.reserve(static_cast<size_t>(stride) * static_cast<size_t>(picture.height + 2 * kSlack));
-  for (int y = -kSlack; y < picture.height + kSlack; ++y) {
-    const auto u = static_cast<float>(to_level.xy * y + to_level.x0);
-    const auto v = static_cast<float>(to_level.yy * y + to_level.y0);
-    const auto du = static_cast<float>(to_level.xx), dv = static_cast<float>(to_level.yx);
-    for (int x = -kSlack; x < picture.width + kSlack; ++x) {
-      const auto at = static_cast<float>(x);
-      mapped.push_back(sample(level, u + at * du, v + at * dv));
+  std::vector<float> mapped(place(0, picture.height + 2 * kSlack, stride));
+  const auto du = static_cast<float>(to_level.xx), dv = static_cast<float>(to_level.yx);
+  const auto across = [&](float u, int x) {
+    return between(u + static_cast<float>(x - kSlack) * du, level.width);
+  };
+  // Where nothing is turned, the columns are the same in each row.
+  const bool is_upright = to_level.xy == 0 && to_level.yx == 0;
+  std::vector<Between> columns;
+  for (int x = 0; is_upright && x < stride; ++x)
+    columns.push_back(across(static_cast<float>(to_level.x0), x));
+  int sampled = 0;  // rows
+  const auto sample_rows = [&](int end) {
+    for (; sampled < end; ++sampled) {
+      const int y = sampled - kSlack;
+      const auto u = static_cast<float>(to_level.xy * y + to_level.x0);
+      const auto v = static_cast<float>(to_level.yy * y + to_level.y0);
+      const Between row = between(v, level.height);
+      float* to = &mapped[place(0, sampled, stride)];
+      if (is_upright) {
+        for (const Between& column : columns) *to++ = sample(level, column, row);
+      } else {
+        for (int x = 0; x < stride; ++x)
+          *to++ = sample(level, across(u, x),
+                         between(v + static_cast<float>(x - kSlack) * dv, level.height));
+      }
     }
-  }
+  };
 
   // In place first: most that agree do so there.
   constexpr int kShifts = 2 * kSlack + 1, kMiddle = kSlack * kShifts + kSlack;
   Agreement result;
   int blocks = 0, inside = 0;
-  for (int top = 0; top + kBlock <= picture.height; top += kBlock)
+  int left_over = (picture.width / kBlock) * (picture.height / kBlock);
+  for (int top = 0; top + kBlock <= picture.height; top += kBlock) {
+    // Even if all that are left agreed.
+    if (result.agreeing + left_over < min_share * (result.textured + left_over)) return {};
+    left_over -= picture.width / kBlock;
+    sample_rows(top + kBlock + 2 * kSlack);
     for (int left = 0; left + kBlock <= picture.width; left += kBlock) {
       ++blocks;
       const int right = left + kBlock - 1, bottom = top + kBlock - 1;
@@ -176,14 +206,19 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
           !is_inside(right, bottom))
         continue;
       ++inside;
-      const float* block = &own[place(left, top, picture.width)];
-      const Moments of_own = moments(block, picture.width, block, picture.width);
+      float block[kBlock * kBlock];
+      for (int y = 0; y < kBlock; ++y)
+        for (int x = 0; x < kBlock; ++x)
+          block[x + y * kBlock] =
+              static_cast<float>(picture.pixels[place(left + x, top + y, picture.width)]) -
+              kMiddleGrey;
+      const Moments of_own = moments(block, kBlock, block);
       float best = -1, most = of_own.deviation;
       for (int shift = 0; shift < kShifts * kShifts && best < kAgrees; ++shift) {
         const int at = shift == 0 ? kMiddle : shift <= kMiddle ? shift - 1 : shift;
         const int dx = at % kShifts, dy = at / kShifts;
         const Moments of_other =
-            moments(&mapped[place(left + dx, top + dy, stride)], stride, block, picture.width);
+            moments(&mapped[place(left + dx, top + dy, stride)], stride, block);
         if (at == kMiddle) {
           most = std::max(most, of_other.deviation);
           if (most < kTexture) break;
@@ -197,6 +232,7 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map) 
       if (best >= kAgrees) ++result.agreeing;
       if (best < kConflicts && most >= kStrong) ++result.conflicting;
     }
+  }
   if (blocks > 0) result.coverage = 1.0 * inside / blocks;
   return result;
 }

@@ -41,12 +41,15 @@ class Pyramid {
   int height() const { return levels_.front().height; }
 
  private:
-  friend Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map);
+  friend Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map,
+                           double min_share);
   std::vector<Grey> levels_;  // each half of the one before
 };
 
-// map: pixels of `picture` → pixels of `other`.
-Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map);
+// map: pixels of `picture` → pixels of `other`. min_share: of the textured blocks, that must agree;
+// nothing is told of those that cannot reach it, and they take less time.
+Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map,
+                  double min_share = 0);
 
 }  // namespace mimeme
 

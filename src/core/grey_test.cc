@@ -40,6 +40,14 @@ TEST(CompareTest, OtherPicturesDoNotAgree) {
 }
 
 // As a caption does: all but a strip is the same.
+TEST(CompareTest, WhatCannotReachTheShareAskedForIsNotCounted) {
+  const Grey picture = test_picture(1, 128, 96);
+  const Pyramid other(test_picture(2, 128, 96)), same(picture);
+  EXPECT_GT(compare(picture, other, {}).textured, 0);
+  EXPECT_EQ(compare(picture, other, {}, 0.9).textured, 0);
+  EXPECT_EQ(compare(picture, same, {}, 0.9).agreeing, compare(picture, same, {}).agreeing);
+}
+
 TEST(CompareTest, WhereSomethingElseIsThereIsConflict) {
   const Grey picture = test_picture(1, 128, 96);
   Grey captioned = picture;

@@ -138,6 +138,7 @@ bool covers(const Region& region, const Region& part) {
 }
 
 void consider(const Evidence& evidence, Candidate& candidate) {
+  if (evidence.agreement.textured == 0) return;
   if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
     candidate.evidence = evidence;
 }
@@ -147,7 +148,8 @@ void compare_whole(const Turned& query, Candidate& candidate) {
   const Grey& kept = candidate.look->views.front().picture;
   consider({.agreement = compare(
                 kept, query.picture,
-                stretch(kept.width, kept.height, query.picture.width(), query.picture.height())),
+                stretch(kept.width, kept.height, query.picture.width(), query.picture.height()),
+                kTemplateShare),
             .is_aligned = true},
            candidate);
 }
@@ -164,7 +166,7 @@ void compare_aligned(const Turned& query, Candidate& candidate) {
       after(stretch(query.features.width, query.features.height, width, height),
             after(alignment->map.inverse(),
                   stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
-  consider({.agreement = compare(kept, query.picture, to_query),
+  consider({.agreement = compare(kept, query.picture, to_query, kTemplateShare),
             .is_aligned = true,
             .shown = place_of(width, height, to_query.inverse(), kept.width, kept.height),
             .place = place_of(kept.width, kept.height, to_query, width, height)},

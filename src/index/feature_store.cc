@@ -1,6 +1,6 @@
 #include "index/feature_store.h"
 
-#include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -23,8 +23,7 @@ constexpr std::string_view kSchema[] = {
     "CREATE TABLE state (seq INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0)",
     "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL)",
-    "CREATE TABLE details (id INTEGER PRIMARY KEY, features BLOB NOT NULL, picture BLOB NOT NULL, "
-    "picture_bytes INTEGER NOT NULL)",
+    "CREATE TABLE details (id INTEGER PRIMARY KEY, features BLOB NOT NULL, picture BLOB NOT NULL)",
     "CREATE TABLE parts (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, model INTEGER NOT NULL, "
     "x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL, "
     "embedding BLOB NOT NULL)",
@@ -32,29 +31,31 @@ constexpr std::string_view kSchema[] = {
     "CREATE TABLE removals (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
     "CREATE INDEX removals_seq ON removals (seq)",
 };
-constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 2, kSchema};  // "mimf"
+constexpr sqlite::Format kFormat{"store of features", 0x6D696D66, 3, kSchema};  // "mimf"
 
 std::span<const uint8_t> as_bytes(std::span<const Half> numbers) {
   return {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size_bytes()};
 }
 
-// Pictures are kept deflated: half of their bytes.
-std::vector<uint8_t> deflated(std::span<const uint8_t> bytes) {
-  uLongf size = compressBound(bytes.size());
-  std::vector<uint8_t> result(size);
-  compress(result.data(), &size, bytes.data(), bytes.size());  // into compressBound(): cannot fail
-  result.resize(size);
+// Pictures are kept compressed, which halves them, with a checksum.
+std::vector<uint8_t> compressed(std::span<const uint8_t> bytes) {
+  const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(),
+                                                                   &ZSTD_freeCCtx);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  std::vector<uint8_t> result(ZSTD_compressBound(bytes.size()));
+  // Into compressBound(): cannot fail.
+  result.resize(
+      ZSTD_compress2(context.get(), result.data(), result.size(), bytes.data(), bytes.size()));
   return result;
 }
 
 // Empty if that is not what they are.
-std::vector<uint8_t> inflated(std::span<const uint8_t> bytes, int64_t size) {
-  constexpr int64_t kMost = 1 << 20;
-  if (size < 0 || size > kMost) return {};
-  std::vector<uint8_t> result(static_cast<size_t>(size));
-  uLongf length = result.size();
-  if (uncompress(result.data(), &length, bytes.data(), bytes.size()) != Z_OK ||
-      length != result.size())
+std::vector<uint8_t> decompressed(std::span<const uint8_t> bytes, ZSTD_DCtx* context) {
+  constexpr unsigned long long kMost = 1 << 20;
+  const unsigned long long size = ZSTD_getFrameContentSize(bytes.data(), bytes.size());
+  if (size > kMost) return {};  // the errors are larger, too
+  std::vector<uint8_t> result(size);
+  if (ZSTD_decompressDCtx(context, result.data(), size, bytes.data(), bytes.size()) != size)
     return {};
   return result;
 }
@@ -103,12 +104,12 @@ Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model
   int64_t seq = TRY(sqlite::integer_of(*db, "SELECT seq FROM state"));
   for (const StoredFeatures& one : images) {
     TRY(forget(*db, one.image, ++seq));
-    const std::vector<uint8_t> picture = deflated(one.picture);
+    const std::vector<uint8_t> picture = compressed(one.picture);
     TRY(db->run("INSERT INTO images VALUES (?, ?, ?)",
                 {one.image, std::span<const uint8_t>(one.sha256), model}));
-    TRY(db->run("INSERT INTO details VALUES (?, ?, ?, ?)",
-                {one.image, std::span<const uint8_t>(one.features),
-                 std::span<const uint8_t>(picture), static_cast<int64_t>(one.picture.size())}));
+    TRY(db->run(
+        "INSERT INTO details VALUES (?, ?, ?)",
+        {one.image, std::span<const uint8_t>(one.features), std::span<const uint8_t>(picture)}));
     ++seq;
     for (size_t n = 0; n < one.parts.size() && n < kMaxParts; ++n) {
       const Region& at = one.parts[n].region;
@@ -164,16 +165,17 @@ Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) cons
 Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> images) const {
   auto db = TRY(database_->lease());
   auto transaction = TRY(Transaction::begin(*db, "BEGIN"));  // the file is locked once
+  const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
+                                                                   &ZSTD_freeDCtx);
   std::vector<StoredFeatures> found;
   for (const ImageId image : images) {
     StoredFeatures one{.image = image};
     bool is_there = false;
-    TRY(db->run("SELECT features, picture, picture_bytes FROM details WHERE id = ?", {image},
-                [&](const Row& row) {
-                  is_there = true;
-                  one.features = copied(row.blob(0));
-                  one.picture = inflated(row.blob(1), row.integer(2));
-                }));
+    TRY(db->run("SELECT features, picture FROM details WHERE id = ?", {image}, [&](const Row& row) {
+      is_there = true;
+      one.features = copied(row.blob(0));
+      one.picture = decompressed(row.blob(1), context.get());
+    }));
     if (is_there) found.push_back(std::move(one));
   }
   TRY(transaction.commit());

@@ -113,7 +113,7 @@ TEST_F(FeatureStoreTest, APictureThatWasDamagedIsEmpty) {
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
     std::string bytes(std::filesystem::file_size(path_), '\0');
     file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    const size_t at = bytes.find("\x78\x9C");  // zlib's head
+    const size_t at = bytes.find("\x28\xB5\x2F\xFD");  // zstd's head
     ASSERT_NE(at, bytes.npos);
     file.seekp(static_cast<std::streamoff>(at));
     file.write("\xFF\xFF", 2);
