@@ -82,6 +82,7 @@ Grey to_grey(std::span<const uint8_t> rgb, int width, int height) {
 
 Grey mirrored(const Grey& picture) {
   Grey result = picture;
+  result.words = mirrored(picture.words);
   for (auto row = result.pixels.begin(); row != result.pixels.end(); row += picture.width)
     std::reverse(row, row + picture.width);
   return result;
@@ -94,7 +95,10 @@ Grey negated(const Grey& picture) {
 }
 
 Grey halved(const Grey& picture) {
-  Grey half{.width = picture.width / 2, .height = picture.height / 2, .pixels = {}};
+  Grey half{.width = picture.width / 2,
+            .height = picture.height / 2,
+            .pixels = {},
+            .words = picture.words};
   const auto at = [&](int column, int row) {
     return int{picture.pixels[place(column, row, picture.width)]};
   };
@@ -113,7 +117,10 @@ Grey shrunk(const Grey& picture, int side) {
   const auto scaled = [&](int length) {
     return std::max(1, static_cast<int>(std::lrint(length / factor)));
   };
-  Grey small{.width = scaled(picture.width), .height = scaled(picture.height), .pixels = {}};
+  Grey small{.width = scaled(picture.width),
+             .height = scaled(picture.height),
+             .pixels = {},
+             .words = picture.words};
   const double across = 1.0 * picture.width / small.width;
   const double down = 1.0 * picture.height / small.height;
   // Of a line that is `length` long, how much of pixel i lies between from and to.
@@ -159,6 +166,16 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, 
     return u >= -0.5 && v >= -0.5 && u <= level.width - 0.5 && v <= level.height - 0.5;
   };
 
+  // Either, in the middle of the block.
+  const auto has_words = [&](int left, int top) {
+    constexpr double kMiddle = (kBlock - 1) / 2.0;
+    const double x = left + kMiddle, y = top + kMiddle;
+    const double u = to_level.xx * x + to_level.xy * y + to_level.x0;
+    const double v = to_level.yx * x + to_level.yy * y + to_level.y0;
+    return picture.words.covers((x + 0.5) / picture.width, (y + 0.5) / picture.height) ||
+           level.words.covers((u + 0.5) / level.width, (v + 0.5) / level.height);
+  };
+
   // What lies under `picture`, with a margin, so that blocks can be shifted; row by row, as needed.
   const int stride = picture.width + 2 * kSlack;
   std::vector<float> mapped(place(0, picture.height + 2 * kSlack, stride));
@@ -192,15 +209,18 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, 
   // In place first: most that agree do so there.
   constexpr int kShifts = 2 * kSlack + 1, kMiddle = kSlack * kShifts + kSlack;
   Agreement result;
-  int blocks = 0, inside = 0;
+  int all_blocks = 0, inside = 0;
   int left_over = (picture.width / kBlock) * (picture.height / kBlock);
   for (int top = 0; top + kBlock <= picture.height; top += kBlock) {
     // Even if all that are left agreed.
-    if (result.agreeing + left_over < min_share * (result.textured + left_over)) return {};
+    const auto is_hopeless = [&](const Blocks& blocks) {
+      return blocks.agreeing + left_over < min_share * (blocks.textured + left_over);
+    };
+    if (is_hopeless(result.all) && is_hopeless(result.without_words)) return {};
     left_over -= picture.width / kBlock;
     sample_rows(top + kBlock + 2 * kSlack);
     for (int left = 0; left + kBlock <= picture.width; left += kBlock) {
-      ++blocks;
+      ++all_blocks;
       const int right = left + kBlock - 1, bottom = top + kBlock - 1;
       if (!is_inside(left, top) || !is_inside(right, top) || !is_inside(left, bottom) ||
           !is_inside(right, bottom))
@@ -228,12 +248,16 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, 
                                     (of_other.deviation * of_own.deviation));
       }
       if (most < kTexture) continue;
-      ++result.textured;
-      if (best >= kAgrees) ++result.agreeing;
-      if (best < kConflicts && most >= kStrong) ++result.conflicting;
+      const auto count = [&](Blocks& blocks) {
+        ++blocks.textured;
+        if (best >= kAgrees) ++blocks.agreeing;
+        if (best < kConflicts && most >= kStrong) ++blocks.conflicting;
+      };
+      count(result.all);
+      if (!has_words(left, top)) count(result.without_words);
     }
   }
-  if (blocks > 0) result.coverage = 1.0 * inside / blocks;
+  if (all_blocks > 0) result.coverage = 1.0 * inside / all_blocks;
   return result;
 }
 

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "core/local_features.h"
+#include "core/text_mask.h"
 
 namespace mimeme {
 
 struct Grey {
   int width = 0, height = 0;
   std::vector<uint8_t> pixels;  // height × width, row-major
+  TextMask words = {};          // as far as they are known; all changes below take them along
 };
 
 // rgb: height × width × 3. ITU-R BT.601.
@@ -26,11 +28,17 @@ Grey shrunk(const Grey& picture, int side);
 
 // How far a picture agrees with another one where it shows the same: block by block, by normalised
 // cross-correlation, so brightness and contrast do not matter.
-struct Agreement {
-  double coverage = 0;  // share of `picture` that lies inside `other`
-  int textured = 0;     // blocks there that show something in either
+struct Blocks {
+  int textured = 0;     // that show something in either picture
   int agreeing = 0;     // of these, the ones that show the same in both
   int conflicting = 0;  // of these, the ones that clearly show something else in each
+  double share() const { return textured == 0 ? 0 : 1.0 * agreeing / textured; }
+  double conflicts() const { return textured == 0 ? 0 : 1.0 * conflicting / textured; }
+};
+struct Agreement {
+  double coverage = 0;   // share of `picture` that lies inside `other`
+  Blocks all;            // there
+  Blocks without_words;  // of these, where neither picture has words
 };
 
 // The same brightness at several sizes, so that it can be compared at the size that fits.
@@ -46,8 +54,9 @@ class Pyramid {
   std::vector<Grey> levels_;  // each half of the one before
 };
 
-// map: pixels of `picture` → pixels of `other`. min_share: of the textured blocks, that must agree;
-// nothing is told of those that cannot reach it, and they take less time.
+// map: pixels of `picture` → pixels of `other`. min_share: of the textured blocks, with or without
+// words, that must agree; of pictures that cannot reach it nothing is told, and they take less
+// time.
 Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map,
                   double min_share = 0);
 

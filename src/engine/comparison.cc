@@ -38,28 +38,32 @@ Result<std::vector<ImageId>> Comparison::waiting() const {
   const auto searchable = library_.searchable();
   if (!searchable) return std::vector<ImageId>{};
   std::vector<ImageId> all = TRY(library_.catalog().images_matching({}));
-  std::unordered_map<ImageId, bool> seen;
+  std::unordered_map<ImageId, Depth> seen;
   {
     Lock lock(mu_);
     if (found_.generation == searchable->record.id) seen = found_.seen;
   }
-  // Those whose details have come to be known since.
-  std::unordered_set<ImageId> detailed;
-  const auto store = library_.features();
-  if (store && std::any_of(seen.begin(), seen.end(), [](const auto& one) { return !one.second; })) {
+  // Those of which more has come to be known since.
+  const auto forget_if_deeper = [&](Depth depth, const auto& next_page) -> Result<> {
     constexpr int kPage = 10'000;
+    if (std::none_of(seen.begin(), seen.end(), [&](const auto& one) { return one.second < depth; }))
+      return {};
     for (ImageId after = 0;;) {
-      const std::vector<ImageId> page = TRY(store->images(after, kPage));
-      if (page.empty()) break;
-      detailed.insert(page.begin(), page.end());
+      const std::vector<ImageId> page = TRY(next_page(after, kPage));
+      if (page.empty()) return {};
+      for (const ImageId id : page)
+        if (const auto at = seen.find(id); at != seen.end() && at->second < depth) seen.erase(at);
       after = page.back();
     }
+  };
+  if (const auto store = library_.features()) {
+    TRY(forget_if_deeper(Depth::kDetails,
+                         [&](ImageId after, int limit) { return store->images(after, limit); }));
+    TRY(forget_if_deeper(
+        Depth::kWords, [&](ImageId after, int limit) { return store->images_read(after, limit); }));
   }
-  std::erase_if(all, [&](ImageId id) {
-    const auto at = seen.find(id);
-    return (at != seen.end() && (at->second || !detailed.contains(id))) ||
-           searchable->index->row(id).empty();
-  });
+  std::erase_if(
+      all, [&](ImageId id) { return seen.contains(id) || searchable->index->row(id).empty(); });
   return all;
 }
 
@@ -68,7 +72,7 @@ Result<int64_t> Comparison::count_waiting() const { return std::ssize(TRY(waitin
 int64_t Comparison::count_rough() const {
   Lock lock(mu_);
   return std::count_if(found_.seen.begin(), found_.seen.end(),
-                       [](const auto& one) { return !one.second; });
+                       [](const auto& one) { return one.second == Depth::kEmbedding; });
 }
 
 Result<> Comparison::compare(const CompareOptions& options) {
@@ -159,7 +163,8 @@ Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions&
                              int64_t before, int64_t total) {
   struct Compared {
     ImageId id = 0;
-    bool in_detail = false, has_gone = false;
+    Depth depth = Depth::kEmbedding;
+    bool has_gone = false;
     Result<std::vector<Hit>> hits;
   };
   int64_t done = before;
@@ -172,7 +177,9 @@ Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions&
                   .has_gone = query.error().code == ErrorCode::kNotFound,
                   .hits = query.error()};
         return {.id = work.n,
-                .in_detail = query->look != nullptr,
+                .depth = !query->look                    ? Depth::kEmbedding
+                         : query->look->glance().is_read ? Depth::kWords
+                                                         : Depth::kDetails,
                 .hits = match(
                     library_, *query,
                     {.limit = kMost, .min_similarity = kSameTemplateFrom, .exclude = {work.n}})};
@@ -183,7 +190,7 @@ Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions&
           if (compared.has_gone) continue;
           if (!compared.hits) return compared.hits.error();
           Lock lock(mu_);
-          found_.seen[compared.id] = compared.in_detail;
+          found_.seen[compared.id] = compared.depth;
           if (compared.hits->empty()) {
             found_.hits.erase(compared.id);
           } else {

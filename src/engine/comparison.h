@@ -99,10 +99,12 @@ class Comparison {
   Result<std::vector<ImageId>> family_of(ImageId id) const;
 
  private:
+  // What an image was compared by, at most; each with those before.
+  enum class Depth { kEmbedding, kDetails, kWords };
   struct Found {
     ProjectionId generation = 0;
     Links hits;  // of the same template at least, as found by each image; each by number
-    std::unordered_map<ImageId, bool> seen;  // images that were compared; whether in detail
+    std::unordered_map<ImageId, Depth> seen;  // images that were compared
   };
 
   Result<std::vector<ImageId>> waiting() const;

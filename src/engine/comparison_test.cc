@@ -4,6 +4,7 @@
 #include "engine/ingest.h"
 #include "engine/search.h"
 #include "engine/test_library.h"
+#include "engine/words.h"
 
 namespace mimeme {
 namespace {
@@ -87,6 +88,23 @@ TEST_F(ComparisonTest, OnlyWhatHasComeSinceIsCompared) {
   ASSERT_TRUE(comparison.compare({.progress = [&](int64_t done, int64_t) { compared = done; }}));
   EXPECT_EQ(compared, 2) << "the new one, and the one that it looks like";
   EXPECT_EQ(duplicates(comparison), (std::vector<Ids>{{first, third}}));
+}
+
+TEST_F(ComparisonTest, WhatMoreIsKnownOfSinceIsComparedAgain) {
+  const ImageId first = add(7, "1.tiff", "x");
+  add(8, "2.tiff", "");
+  Comparison comparison(*library_);
+  ASSERT_TRUE(compare(comparison));
+  EXPECT_EQ(comparison.count_rough(), 2);
+  ASSERT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 2);
+  EXPECT_EQ(*comparison.count_waiting(), 2);
+  ASSERT_TRUE(compare(comparison));
+  EXPECT_EQ(comparison.count_rough(), 0);
+  EXPECT_EQ(*comparison.count_waiting(), 0);
+  ASSERT_TRUE(library_->features()->put_words(std::vector<FeatureStore::Words>{{first, {}}}));
+  EXPECT_EQ(*comparison.count_waiting(), 1);
+  ASSERT_TRUE(compare(comparison));
+  EXPECT_EQ(*comparison.count_waiting(), 0);
 }
 
 TEST_F(ComparisonTest, WhatHasGoneIsNoDuplicate) {

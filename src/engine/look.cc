@@ -109,6 +109,7 @@ StoredFeatures to_stored(const Look& look) {
   const Look::View& whole = look.views.front();
   const Grey kept = shrunk(whole.picture, kKeptSide);
   StoredFeatures stored{.features = to_bytes(whole.features), .picture = {}, .parts = {}};
+  if (look.is_read) stored.words = kept.words;
   stored.picture.push_back(static_cast<uint8_t>(kept.width));
   for (const uint8_t value : kept.pixels)
     stored.picture.push_back(static_cast<uint8_t>(value / kKeptStep * kKeptStep));
@@ -128,6 +129,8 @@ Result<Look> to_look(const StoredFeatures& stored) {
   whole.picture.width = bytes[0];
   whole.picture.height = static_cast<int>(bytes.size() - 1) / bytes[0];
   whole.picture.pixels.assign(bytes.begin() + 1, bytes.end());
+  whole.picture.words = stored.words.value_or(TextMask{});
+  look.is_read = stored.words.has_value();
   for (const StoredPart& part : stored.parts)
     look.views.push_back({.region = part.region, .raw = to_float(part.embedding)});
   return look;

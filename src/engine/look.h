@@ -26,12 +26,13 @@ struct Look {
     Grey picture;            // kept
   };
   std::vector<View> views;
+  bool is_read = false;         // the words of the whole's picture are known
   ImageInfo info;               // empty if it was kept
   std::vector<uint8_t> pixels;  // the whole at the model's input size; empty if it was kept
 };
 
 // What is kept of an image whose embedding is known already: only its parts are embedded, and that
-// is all that is found of them.
+// is all that is found of them. Its words are for the caller to add.
 Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits& limits,
                              const ImageEncoder& encoder);
 

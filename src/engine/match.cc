@@ -42,29 +42,30 @@ constexpr double kCopies = 0.05;
 // Of two images whose details are not known (yet), that differ in nothing but their encoding.
 constexpr float kSamePictureCosine = 0.998F;
 
+bool are_of_one_template(const Blocks& blocks) {
+  return blocks.textured >= kMinTextured && blocks.share() >= kTemplateShare &&
+         blocks.share() - blocks.conflicts() >= kTemplateLead;
+}
+
 // How well a candidate stands the comparison.
 struct Evidence {
   Agreement agreement;
   bool is_aligned = false;
   Region shown;  // of the candidate, by the query
   Region place;  // of the candidate, in the query
-  double share() const {
-    return agreement.textured == 0 ? 0 : 1.0 * agreement.agreeing / agreement.textured;
+  double quality() const {
+    return std::clamp(agreement.all.share() - agreement.all.conflicts(), 0.0, 1.0);
   }
-  double conflicts() const {
-    return agreement.textured == 0 ? 0 : 1.0 * agreement.conflicting / agreement.textured;
-  }
-  double quality() const { return std::clamp(share() - conflicts(), 0.0, 1.0); }
-  int score() const { return agreement.agreeing - 2 * agreement.conflicting; }
-  bool shows_enough() const {
-    return is_aligned && agreement.coverage >= kMinCoverage && agreement.textured >= kMinTextured;
-  }
+  int score() const { return agreement.all.agreeing - 2 * agreement.all.conflicting; }
+  // Of a template others have other words.
   bool is_same_template() const {
-    return shows_enough() && share() >= kTemplateShare && share() - conflicts() >= kTemplateLead;
+    return is_aligned && agreement.coverage >= kMinCoverage &&
+           (are_of_one_template(agreement.all) || are_of_one_template(agreement.without_words));
   }
   bool is_same_picture() const {
-    return shows_enough() && agreement.coverage >= kPictureCoverage && share() >= kPictureShare &&
-           conflicts() <= kPictureConflicts;
+    return is_aligned && agreement.coverage >= kPictureCoverage &&
+           agreement.all.textured >= kMinTextured && agreement.all.share() >= kPictureShare &&
+           agreement.all.conflicts() <= kPictureConflicts;
   }
 };
 
@@ -138,7 +139,7 @@ bool covers(const Region& region, const Region& part) {
 }
 
 void consider(const Evidence& evidence, Candidate& candidate) {
-  if (evidence.agreement.textured == 0) return;
+  if (evidence.agreement.all.textured == 0) return;
   if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
     candidate.evidence = evidence;
 }

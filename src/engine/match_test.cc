@@ -160,6 +160,18 @@ TEST_F(MatchTest, OtherWordsAreTheSameTemplate) {
   EXPECT_EQ(answer(match_bytes(jpeg(meme(1, 9)))), "template: 1-1.jpg 1-2.jpg 1-3.jpg");
 }
 
+TEST_F(MatchTest, OfATemplateWithManyWordsTheRestDecides) {
+  Grey other = meme(2, 1);
+  paste(test_picture(77, kWidth, kHeight * 3 / 4), other, 0, kHeight / 4);
+  EXPECT_EQ(answer(match_bytes(jpeg(other))), "template:");
+  TextMask words;
+  for (size_t y = 4; y < 16; ++y) words.rows[y] = 0xFFFF;
+  const ImageId id = (*library_->catalog().image_by_path(pictures() / name(2, 1))).value();
+  ASSERT_TRUE(library_->features()->put_words(std::vector<FeatureStore::Words>{{id, words}}));
+  EXPECT_EQ(answer(match_bytes(jpeg(other))), "template: 2-1.jpg");
+  EXPECT_EQ(answer(match_bytes(jpeg(meme(8, 4)))), "template:");
+}
+
 TEST_F(MatchTest, APartThatAllOfATemplateHaveTellsNoneOfThem) {
   Grey top = plain(0, kWidth, kHeight - 70);
   const Grey whole = meme(2, 1);

@@ -81,6 +81,7 @@ class Learner {
   // What one picture came to; on an error only that and the path count.
   struct Read {
     Catalog::Reading reading;
+    TextMask mask;
     std::string path, error;
   };
   struct Described {
@@ -100,6 +101,7 @@ class Learner {
 
   struct Looked {
     StoredFeatures stored;
+    ImageInfo info;
     std::string path, error;
   };
 
@@ -117,10 +119,23 @@ class Learner {
     return run_stage<Looked>(
         each_of(ids), [&](const Work& work) { return look_at_picture(**encoder, work.n); },
         [&](std::span<const Looked> batch) -> Result<> {
+          std::unordered_map<ImageId, ImageInfo> info;
           std::vector<StoredFeatures> done;
-          for (const Looked& out : batch)
-            if (count(out.path, out.error, progress)) done.push_back(out.stored);
+          for (const Looked& out : batch) {
+            if (!count(out.path, out.error, progress)) continue;
+            info[out.stored.image] = out.info;
+            done.push_back(out.stored);
+          }
           TRY(store->put(done, active->id));
+          // Of those that were read before.
+          std::vector<ImageId> ids_done;
+          for (const StoredFeatures& one : done) ids_done.push_back(one.image);
+          std::vector<FeatureStore::Words> read;
+          for (const ImageText& text : TRY(catalog_.texts(ids_done)))
+            if (!text.lines.empty())
+              read.push_back(
+                  {text.id, text_mask(text.lines, info[text.id].width, info[text.id].height)});
+          TRY(store->put_words(read));
           summary_.looked_at += static_cast<int64_t>(done.size());
           events_.progress(progress);
           return library_.refresh_pictures();
@@ -137,6 +152,7 @@ class Learner {
       out.stored = to_stored(TRY(look_at_details(bytes, options_.limits, encoder)));
       out.stored.image = id;
       out.stored.sha256 = image.sha256;
+      out.info = image.info;
       return {};
     };
     if (const auto done = look(); !done) out.error = done.error().message;
@@ -183,19 +199,19 @@ class Learner {
         [&](int64_t after, int limit) { return catalog_.images_unread(reader, after, limit); },
         [&](const Work& work) {
           Read out{.reading = {.id = work.n}, .path = work.path};
-          auto lines = read_picture(**ocr, work.n);
-          if (lines) {
-            out.reading.lines = *std::move(lines);
-          } else {
-            out.error = lines.error().message;
-          }
+          if (const auto done = read_picture(**ocr, out); !done) out.error = done.error().message;
           return out;
         },
         [&](std::span<const Read> batch) -> Result<> {
           std::vector<Catalog::Reading> readings;
-          for (const Read& out : batch)
-            if (count(out.path, out.error, progress)) readings.push_back(out.reading);
+          std::vector<FeatureStore::Words> masks;
+          for (const Read& out : batch) {
+            if (!count(out.path, out.error, progress)) continue;
+            readings.push_back(out.reading);
+            masks.push_back({out.reading.id, out.mask});
+          }
           TRY(catalog_.put_readings(reader, readings));
+          if (const auto store = library_.features()) TRY(store->put_words(masks));
           summary_.read += static_cast<int64_t>(readings.size());
           events_.progress(progress);
           return library_.refresh_words();
@@ -362,14 +378,16 @@ class Learner {
         options);
   }
 
-  Result<std::vector<TextLine>> read_picture(const Ocr& ocr, ImageId id) const {
-    const Decoded picture = TRY(decode_inside(id, kReadingSide));
+  Result<> read_picture(const Ocr& ocr, Read& out) const {
+    const Decoded picture = TRY(decode_inside(out.reading.id, kReadingSide));
     auto lines = TRY(ocr.read(picture.rgb, picture.width, picture.height));
+    out.mask = text_mask(lines, picture.width, picture.height);
     const float across = static_cast<float>(picture.info.width) / static_cast<float>(picture.width);
     const float down = static_cast<float>(picture.info.height) / static_cast<float>(picture.height);
     for (TextLine& line : lines)
       for (Point& corner : line.corners) corner = {corner.x * across, corner.y * down};
-    return lines;
+    out.reading.lines = std::move(lines);
+    return {};
   }
 
   // The image's original, no side longer than `side`.

@@ -123,6 +123,25 @@ TEST_F(WordsTest, WhatIsReadIsFoundAlsoAfterReopening) {
   EXPECT_EQ(found(*reader, "zebra"), Names{}) << "nothing relevant";
 }
 
+TEST_F(WordsTest, WhereWordsStandIsKnownWhicheverComesFirst) {
+  const std::string first = add_meme(1, "one line");
+  add_picture(2);
+  const auto library = opened();
+  add_all(*library);
+  learn(*library);
+  const FeatureStore& store = *library->features();
+  EXPECT_EQ(store.images_read(0, 9)->size(), 2U);
+  const auto words_of = [&](ImageId id) { return store.get({&id, 1})->at(0).words; };
+  const ImageId id = id_of(*library, first);
+  const auto words = words_of(id);
+  ASSERT_TRUE(words);
+  EXPECT_NE(*words, TextMask{});
+  ASSERT_TRUE(
+      library->features()->remove({&id, 1}));  // looked at again: now it has been read before
+  EXPECT_EQ(learn(*library).looked_at, 1);
+  EXPECT_EQ(words_of(id), words);
+}
+
 TEST_F(WordsTest, AHitSaysWhy) {
   const std::string path = add_meme(1, "ab cd/mordor");
   const auto library = opened();

@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -22,7 +23,9 @@ static_assert(kMaxParts <= 8);
 constexpr std::string_view kSchema[] = {
     "CREATE TABLE state (seq INTEGER NOT NULL)",
     "INSERT INTO state VALUES (0)",
-    "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL)",
+    "CREATE TABLE images (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, model INTEGER NOT NULL, "
+    "words BLOB)",
+    "CREATE INDEX images_read ON images (id) WHERE words IS NOT NULL",
     "CREATE TABLE details (id INTEGER PRIMARY KEY, features BLOB NOT NULL, picture BLOB NOT NULL)",
     "CREATE TABLE parts (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, model INTEGER NOT NULL, "
     "x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL, "
@@ -81,6 +84,21 @@ Result<> forget(Connection& db, ImageId image, int64_t seq) {
   return db.run("DELETE FROM images WHERE id = ?", {image});
 }
 
+static_assert(std::endian::native == std::endian::little);  // as the file has them
+
+Result<> set_words(Connection& db, ImageId image, const TextMask& words) {
+  const auto bytes = std::as_bytes(std::span(words.rows));
+  return db.run("UPDATE images SET words = ? WHERE id = ?",
+                {std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()), image});
+}
+
+std::optional<TextMask> words_of(std::span<const uint8_t> bytes) {
+  TextMask words;
+  if (bytes.size() != sizeof(words.rows)) return std::nullopt;
+  std::memcpy(words.rows.data(), bytes.data(), bytes.size());
+  return words;
+}
+
 }  // namespace
 
 FeatureStore::FeatureStore(std::unique_ptr<sqlite::Database> database)
@@ -105,8 +123,9 @@ Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model
   for (const StoredFeatures& one : images) {
     TRY(forget(*db, one.image, ++seq));
     const std::vector<uint8_t> picture = compressed(one.picture);
-    TRY(db->run("INSERT INTO images VALUES (?, ?, ?)",
+    TRY(db->run("INSERT INTO images VALUES (?, ?, ?, NULL)",
                 {one.image, std::span<const uint8_t>(one.sha256), model}));
+    if (one.words) TRY(set_words(*db, one.image, *one.words));
     TRY(db->run(
         "INSERT INTO details VALUES (?, ?, ?)",
         {one.image, std::span<const uint8_t>(one.features), std::span<const uint8_t>(picture)}));
@@ -121,6 +140,14 @@ Result<> FeatureStore::put(std::span<const StoredFeatures> images, int64_t model
     }
   }
   TRY(db->run("UPDATE state SET seq = ?", {seq}));
+  return transaction.commit();
+}
+
+Result<> FeatureStore::put_words(std::span<const Words> read) {
+  Lock lock(write_mu_);
+  auto db = TRY(database_->lease());
+  auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
+  for (const Words& one : read) TRY(set_words(*db, one.image, one.words));
   return transaction.commit();
 }
 
@@ -162,6 +189,14 @@ Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) cons
   return ids;
 }
 
+Result<std::vector<ImageId>> FeatureStore::images_read(ImageId after, int limit) const {
+  auto db = TRY(database_->lease());
+  std::vector<ImageId> ids;
+  TRY(db->run("SELECT id FROM images WHERE words IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
+              {after, int64_t{limit}}, [&](const Row& row) { ids.push_back(row.integer(0)); }));
+  return ids;
+}
+
 Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> images) const {
   auto db = TRY(database_->lease());
   auto transaction = TRY(Transaction::begin(*db, "BEGIN"));  // the file is locked once
@@ -171,11 +206,13 @@ Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> i
   for (const ImageId image : images) {
     StoredFeatures one{.image = image};
     bool is_there = false;
-    TRY(db->run("SELECT features, picture FROM details WHERE id = ?", {image}, [&](const Row& row) {
-      is_there = true;
-      one.features = copied(row.blob(0));
-      one.picture = decompressed(row.blob(1), context.get());
-    }));
+    TRY(db->run("SELECT features, picture, words FROM details JOIN images USING (id) WHERE id = ?",
+                {image}, [&](const Row& row) {
+                  is_there = true;
+                  one.features = copied(row.blob(0));
+                  one.picture = decompressed(row.blob(1), context.get());
+                  one.words = words_of(row.blob(2));
+                }));
     if (is_there) found.push_back(std::move(one));
   }
   TRY(transaction.commit());

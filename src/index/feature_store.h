@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "core/text_mask.h"
 #include "core/types.h"
 
 namespace mimeme {
@@ -34,6 +36,7 @@ struct StoredFeatures {
   Sha256 sha256{};                // of the image's file: tells whether the rest is of this image
   std::vector<uint8_t> features;  // to_bytes() of LocalFeatures
   std::vector<uint8_t> picture;   // a small grey one: its width, then its pixels
+  std::optional<TextMask> words;  // where they stand in it; none: it has not been read yet
   std::vector<StoredPart> parts;  // kMaxParts at most
 };
 
@@ -52,6 +55,12 @@ class FeatureStore {
   // All or nothing; replaces what was there of these images. model: of the parts' embeddings.
   Result<> put(std::span<const StoredFeatures> images, int64_t model);
   Result<> remove(std::span<const ImageId> images);
+  // Of images that have been read since; those that are not there are passed over.
+  struct Words {
+    ImageId image = 0;
+    TextMask words;
+  };
+  Result<> put_words(std::span<const Words> read);
 
   // What there is something of: which file it was found in, and by which model its parts are
   // embedded. By id: after `after`, up to `last`.
@@ -65,6 +74,8 @@ class FeatureStore {
   Result<> verify() const;
   // By id, after `after`.
   Result<std::vector<ImageId>> images(ImageId after, int limit) const;
+  Result<std::vector<ImageId>> images_read(ImageId after,
+                                           int limit) const;  // whose words are known
   // In the order asked for; those that are not there are left out. Without parts.
   Result<std::vector<StoredFeatures>> get(std::span<const ImageId> images) const;
   // Of one image, with embeddings of this model.

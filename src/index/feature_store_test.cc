@@ -52,6 +52,21 @@ TEST_F(FeatureStoreTest, GivesBackWhatWasPut) {
   EXPECT_TRUE(store_->parts(2, 8)->empty());
 }
 
+TEST_F(FeatureStoreTest, KnowsWhereWordsStandInWhatWasRead) {
+  StoredFeatures read = features(1, 0);
+  read.words = TextMask{.rows = {0, 0x8001}};
+  ASSERT_TRUE(store_->put(std::vector{read, features(2, 0), features(3, 0)}, 7));
+  ASSERT_TRUE(store_->put_words(
+      std::vector<FeatureStore::Words>{{3, {}}, {9, {.rows = {1}}}}));  // 9: not there
+  const auto got = *store_->get(std::vector<ImageId>{1, 2, 3, 9});
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].words, read.words);
+  EXPECT_EQ(got[1].words, std::nullopt);
+  EXPECT_EQ(got[2].words, TextMask{});
+  EXPECT_EQ(*store_->images_read(0, 9), (std::vector<ImageId>{1, 3}));
+  EXPECT_EQ(*store_->images_read(1, 9), (std::vector<ImageId>{3}));
+}
+
 TEST_F(FeatureStoreTest, KnowsWhichFileAndModelItIsOf) {
   ASSERT_TRUE(store_->put(std::vector{features(1, 0), features(3, 0)}, 7));
   ASSERT_TRUE(store_->put(std::vector{features(2, 0)}, 8));
