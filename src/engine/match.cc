@@ -57,10 +57,14 @@ struct Evidence {
     return std::clamp(agreement.all.share() - agreement.all.conflicts(), 0.0, 1.0);
   }
   int score() const { return agreement.all.agreeing - 2 * agreement.all.conflicting; }
+  // Words and all; a mirrored picture may agree in the rest, if it is symmetric.
+  bool is_alike() const {
+    return is_aligned && agreement.coverage >= kMinCoverage && are_of_one_template(agreement.all);
+  }
   // Of a template others have other words.
   bool is_same_template() const {
-    return is_aligned && agreement.coverage >= kMinCoverage &&
-           (are_of_one_template(agreement.all) || are_of_one_template(agreement.without_words));
+    return is_alike() || (is_aligned && agreement.coverage >= kMinCoverage &&
+                          are_of_one_template(agreement.without_words));
   }
   bool is_same_picture() const {
     return is_aligned && agreement.coverage >= kPictureCoverage &&
@@ -183,14 +187,13 @@ void compare_with(std::span<const Turned> views, Candidate& candidate) {
   }
 }
 
-// Whether any is at least of the query's template.
-bool compare_all(std::span<const Turned> views, std::span<Candidate> candidates) {
-  bool found = false;
-  for (Candidate& candidate : candidates) {
-    compare_with(views, candidate);
-    found = found || candidate.evidence.is_same_template();
-  }
-  return found;
+void compare_all(std::span<const Turned> views, std::span<Candidate> candidates) {
+  for (Candidate& candidate : candidates) compare_with(views, candidate);
+}
+
+bool any(std::span<const Candidate> candidates, bool (Evidence::*is)() const) {
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [&](const Candidate& candidate) { return (candidate.evidence.*is)(); });
 }
 
 // The images nearest to any of several vectors, themselves or with a part.
@@ -333,22 +336,20 @@ Result<> compare_in_detail(const Library& library, const Searchable& searchable,
                            Candidates& candidates) {
   TRY(compare_as_it_is(library, searchable, look, candidates));
   const std::span<Candidate> best = TRY(candidates.best());
-  if (std::any_of(best.begin(), best.end(),
-                  [](const Candidate& one) { return one.evidence.is_same_template(); }))
-    return {};
+  if (any(best, &Evidence::is_alike)) return {};
   const std::vector<Turned> mirrored = TRY(views_of(look, Turn::kMirrored));
   const auto nearest_few = best.first(std::min(best.size(), kMirroredCandidates));
-  if (compare_all(mirrored, nearest_few)) {
+  compare_all(mirrored, nearest_few);
+  if (any(nearest_few, &Evidence::is_alike))
     compare_all(mirrored, best.subspan(nearest_few.size()));
-    return {};
-  }
-  if (look.is_kept()) return {};
+  if (any(best, &Evidence::is_same_template) || look.is_kept()) return {};
   Candidates of_negative(library, searchable, options);
   const auto negative = TRY(look.negative());
   of_negative.add(searchable.project(*negative), kCandidates);
   const std::span<Candidate> others = TRY(of_negative.best());
   const std::vector<Turned> negated = TRY(views_of(look, Turn::kNegated));
-  if (compare_all(negated, others)) candidates.take(others);
+  compare_all(negated, others);
+  if (any(others, &Evidence::is_same_template)) candidates.take(others);
   return {};
 }
 
