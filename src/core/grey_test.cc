@@ -39,7 +39,6 @@ TEST(CompareTest, OtherPicturesDoNotAgree) {
   EXPECT_GT(other.all.conflicting, other.all.textured / 2);
 }
 
-// As a caption does: all but a strip is the same.
 TEST(CompareTest, WhatCannotReachTheShareAskedForIsNotCounted) {
   const Grey picture = test_picture(1, 128, 96);
   const Pyramid other(test_picture(2, 128, 96)), same(picture);
@@ -60,10 +59,13 @@ TEST(CompareTest, WordsThatAreKnownCanBeLeftOut) {
   EXPECT_EQ(share(picture, read), 1);
   EXPECT_EQ(share(read, picture), 1);
   EXPECT_LT(compare(read, Pyramid(picture), {}).all.share(), 0.9);
+  EXPECT_EQ(compare(read, Pyramid(picture), {}, 0.95).without_words.share(), 1);
+  EXPECT_EQ(compare(other, Pyramid(picture), {}, 0.95).without_words.textured, 0);
   EXPECT_EQ(share(mirrored(picture), mirrored(read)), 1);
   EXPECT_EQ(share(halved(picture), halved(read)), 1);
 }
 
+// As a caption does: all but a strip is the same.
 TEST(CompareTest, WhereSomethingElseIsThereIsConflict) {
   const Grey picture = test_picture(1, 128, 96);
   Grey captioned = picture;

@@ -19,6 +19,7 @@ bool TextMask::covers(double x, double y) const {
 
 TextMask text_mask(std::span<const TextLine> lines, int width, int height) {
   TextMask mask;
+  if (width < 1 || height < 1) return mask;
   for (const TextLine& line : lines) {
     const auto [left, right] = std::ranges::minmax(line.corners, {}, &Point::x);
     const auto [top, bottom] = std::ranges::minmax(line.corners, {}, &Point::y);

@@ -20,7 +20,7 @@ struct TextMask {
   bool operator==(const TextMask&) const = default;
 };
 
-// Of lines that were read in a picture of this many pixels. What lies outside of it is cut off.
+// Of lines that were read in a picture of this many pixels. What lies outside of it is at its edge.
 TextMask text_mask(std::span<const TextLine> lines, int width, int height);
 TextMask mirrored(const TextMask& mask);
 

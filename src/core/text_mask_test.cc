@@ -26,6 +26,7 @@ TEST(TextMaskTest, CoversTheCellsThatALineTouches) {
 
 TEST(TextMaskTest, NothingIsOutsideOfAPicture) {
   EXPECT_EQ(text_mask({}, 100, 100), TextMask{});
+  EXPECT_EQ(text_mask(std::vector{line(0, 0, 1, 1)}, 0, 0), TextMask{});
   const TextMask all = text_mask(std::vector{line(-50, -1e9F, 1e9F, 400)}, 100, 100);
   for (const uint16_t row : all.rows) EXPECT_EQ(row, 0xFFFF);
   EXPECT_TRUE(all.covers(-1, 2));

@@ -38,32 +38,32 @@ Result<std::vector<ImageId>> Comparison::waiting() const {
   const auto searchable = library_.searchable();
   if (!searchable) return std::vector<ImageId>{};
   std::vector<ImageId> all = TRY(library_.catalog().images_matching({}));
-  std::unordered_map<ImageId, Depth> seen;
+  std::unordered_map<ImageId, Depth> done;
   {
     Lock lock(mu_);
-    if (found_.generation == searchable->record.id) seen = found_.seen;
+    if (found_.generation == searchable->record.id) done = found_.seen;
   }
   // Those of which more has come to be known since.
-  const auto forget_if_deeper = [&](Depth depth, const auto& next_page) -> Result<> {
+  const auto drop_if_more_is_known = [&](Depth depth, const auto& next_page) -> Result<> {
     constexpr int kPage = 10'000;
-    if (std::none_of(seen.begin(), seen.end(), [&](const auto& one) { return one.second < depth; }))
+    if (std::none_of(done.begin(), done.end(), [&](const auto& one) { return one.second < depth; }))
       return {};
     for (ImageId after = 0;;) {
       const std::vector<ImageId> page = TRY(next_page(after, kPage));
       if (page.empty()) return {};
       for (const ImageId id : page)
-        if (const auto at = seen.find(id); at != seen.end() && at->second < depth) seen.erase(at);
+        if (const auto at = done.find(id); at != done.end() && at->second < depth) done.erase(at);
       after = page.back();
     }
   };
   if (const auto store = library_.features()) {
-    TRY(forget_if_deeper(Depth::kDetails,
-                         [&](ImageId after, int limit) { return store->images(after, limit); }));
-    TRY(forget_if_deeper(
+    TRY(drop_if_more_is_known(
+        Depth::kDetails, [&](ImageId after, int limit) { return store->images(after, limit); }));
+    TRY(drop_if_more_is_known(
         Depth::kWords, [&](ImageId after, int limit) { return store->images_read(after, limit); }));
   }
   std::erase_if(
-      all, [&](ImageId id) { return seen.contains(id) || searchable->index->row(id).empty(); });
+      all, [&](ImageId id) { return done.contains(id) || searchable->index->row(id).empty(); });
   return all;
 }
 

@@ -85,7 +85,8 @@ class Comparison {
 
   // Compares the images that were not yet, all if the library has got another projection. Nothing
   // is decoded: images whose details are not known yet (learn_words()) are compared by their
-  // vectors, and again when they are. kCancelled after a stop: what was compared is kept.
+  // vectors, and again when they are, and when their words are. kCancelled after a stop: what was
+  // compared is kept.
   Result<> compare(const CompareOptions& options);
   // How many images were compared by their vectors only.
   int64_t count_rough() const;

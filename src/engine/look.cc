@@ -109,7 +109,6 @@ StoredFeatures to_stored(const Look& look) {
   const Look::View& whole = look.views.front();
   const Grey kept = shrunk(whole.picture, kKeptSide);
   StoredFeatures stored{.features = to_bytes(whole.features), .picture = {}, .parts = {}};
-  if (look.is_read) stored.words = kept.words;
   stored.picture.push_back(static_cast<uint8_t>(kept.width));
   for (const uint8_t value : kept.pixels)
     stored.picture.push_back(static_cast<uint8_t>(value / kKeptStep * kKeptStep));

@@ -26,17 +26,17 @@ struct Look {
     Grey picture;            // kept
   };
   std::vector<View> views;
-  bool is_read = false;         // the words of the whole's picture are known
+  bool is_read = false;         // the words of the whole's picture are known; only if it was kept
   ImageInfo info;               // empty if it was kept
   std::vector<uint8_t> pixels;  // the whole at the model's input size; empty if it was kept
 };
 
 // What is kept of an image whose embedding is known already: only its parts are embedded, and that
-// is all that is found of them. Its words are for the caller to add.
+// is all that is found of them.
 Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits& limits,
                              const ImageEncoder& encoder);
 
-// As it is kept, and back. The parts' features are not: those of the whole do.
+// As it is kept, but for the words, and back. The parts' features are not: those of the whole do.
 StoredFeatures to_stored(const Look& look);
 Result<Look> to_look(const StoredFeatures& stored);  // kCorrupt
 
@@ -56,7 +56,7 @@ class QueryLook {
   explicit QueryLook(Look kept) : look_(std::move(kept)) {}
 
   bool is_kept() const { return encoder_ == nullptr; }
-  // The whole without keypoints, and where its parts are.
+  // The whole and where its parts are; keypoints and embeddings of parts only if it is kept.
   const Look& glance() const { return look_; }
   // Of the whole.
   std::shared_ptr<const LocalFeatures> features() const;

@@ -7,6 +7,7 @@
 // other is always tried, which small and blurred pictures need, as they have no keypoints.
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -56,20 +57,20 @@ struct Evidence {
   double quality() const {
     return std::clamp(agreement.all.share() - agreement.all.conflicts(), 0.0, 1.0);
   }
-  int score() const { return agreement.all.agreeing - 2 * agreement.all.conflicting; }
-  // Words and all; a mirrored picture may agree in the rest, if it is symmetric.
-  bool is_alike() const {
-    return is_aligned && agreement.coverage >= kMinCoverage && are_of_one_template(agreement.all);
-  }
   // Of a template others have other words.
   bool is_same_template() const {
-    return is_alike() || (is_aligned && agreement.coverage >= kMinCoverage &&
-                          are_of_one_template(agreement.without_words));
+    return is_aligned && agreement.coverage >= kMinCoverage &&
+           (are_of_one_template(agreement.all) || are_of_one_template(agreement.without_words));
   }
   bool is_same_picture() const {
     return is_aligned && agreement.coverage >= kPictureCoverage &&
            agreement.all.textured >= kMinTextured && agreement.all.share() >= kPictureShare &&
            agreement.all.conflicts() <= kPictureConflicts;
+  }
+  // The better it is, the more it tells.
+  auto rank() const {
+    return std::tuple(is_same_picture(), is_same_template(),
+                      agreement.all.agreeing - 2 * agreement.all.conflicting);
   }
 };
 
@@ -144,7 +145,7 @@ bool covers(const Region& region, const Region& part) {
 
 void consider(const Evidence& evidence, Candidate& candidate) {
   if (evidence.agreement.all.textured == 0) return;
-  if (!candidate.evidence.is_aligned || evidence.score() > candidate.evidence.score())
+  if (!candidate.evidence.is_aligned || evidence.rank() > candidate.evidence.rank())
     candidate.evidence = evidence;
 }
 
@@ -203,6 +204,8 @@ class Candidates {
       : library_(library), searchable_(searchable), options_(options) {}
 
   void add(std::span<const float> vector, int limit) {
+    if (std::cmp_not_equal(vector.size(), searchable_.record.output_dim))
+      return;  // of a part whose details are damaged: `mimeme check` finds it
     for (const Hit& hit :
          searchable_.index->search(vector, {.limit = limit, .filter = options_.wanted()}))
       note(hit.id, hit.similarity);
@@ -239,7 +242,7 @@ class Candidates {
       auto next = stored.begin();
       for (Candidate& candidate : best)
         if (!candidate.look && next != stored.end() && next->image == candidate.id)
-          candidate.look = TRY(to_look(*next++));
+          if (auto look = to_look(*next++)) candidate.look = *std::move(look);
     }
     return best;
   }
@@ -269,6 +272,15 @@ class Candidates {
   std::unordered_map<ImageId, size_t> at_;  // in all_
 };
 
+// Whether as much can be seen in a copy as in the query.
+bool is_as_good(const Look& copy, const Look& query) {
+  constexpr double kNearly = 0.8;
+  constexpr size_t kEnough = 100;  // keypoints
+  const LocalFeatures& features = copy.views.front().features;
+  return features.keypoints.size() >= kEnough &&
+         features.width >= kNearly * query.views.front().picture.width;
+}
+
 // The query as it is. What costs more is only done if what costs less has not told what it is:
 // first the picture as a whole, then its keypoints, then its parts.
 Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
@@ -281,12 +293,13 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
     if (!candidate.look) continue;
     compare_whole(views.front(), candidate);
     if (candidate.evidence.is_same_picture() &&
-        (!copy || candidate.evidence.score() > copy->evidence.score()))
+        (!copy || candidate.evidence.rank() > copy->evidence.rank()))
       copy = &candidate;
   }
-  // Those of a copy that shows the whole of it are in the same places.
-  views.front().features =
-      copy && !look.is_kept() ? copy->look->views.front().features : *look.features();
+  // Those of a copy of the whole are in the same places, if it is as large.
+  views.front().features = copy && !look.is_kept() && is_as_good(*copy->look, look.glance())
+                               ? copy->look->views.front().features
+                               : *look.features();
   std::unordered_set<ImageId> compared;
   for (Candidate& candidate : best) {
     compared.insert(candidate.id);
@@ -302,11 +315,20 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
            });
   };
   const auto known = std::find_if(best.begin(), best.end(), has_all_parts);
+  std::vector<StoredPart> known_parts;
+  bool are_known = false;
   if (known != best.end() && !look.is_kept()) {
-    // What is near to the parts is near to the copy of them.
-    const ImageId id = known->id;
-    candidates.add(searchable.index->row(id), kCandidates);
-    for (const StoredPart& part : TRY(library.features()->parts(id, searchable.record.model)))
+    known_parts = TRY(library.features()->parts(known->id, searchable.record.model));
+    // A part is the copy itself, or one of its parts.
+    const auto inner = std::count_if(glance.begin() + 1, glance.end(), [&](const Look::View& part) {
+      return !covers(part.region, known->evidence.place);
+    });
+    are_known = std::ssize(known_parts) >= inner;
+  }
+  if (are_known) {
+    // What is near to the parts is near to those of the copy.
+    candidates.add(searchable.index->row(known->id), kCandidates);
+    for (const StoredPart& part : known_parts)
       candidates.add(searchable.project(to_float(part.embedding)), kCandidates);
   } else {
     const auto parts = TRY(look.parts());
@@ -335,14 +357,16 @@ Result<> compare_in_detail(const Library& library, const Searchable& searchable,
                            const QueryLook& look, const SimilarOptions& options,
                            Candidates& candidates) {
   TRY(compare_as_it_is(library, searchable, look, candidates));
+  // A symmetric picture is of the template of its mirror image, but for the words.
+  if (any(candidates.all(), &Evidence::is_same_picture)) return {};
+  const bool is_of_a_template = any(candidates.all(), &Evidence::is_same_template);
   const std::span<Candidate> best = TRY(candidates.best());
-  if (any(best, &Evidence::is_alike)) return {};
   const std::vector<Turned> mirrored = TRY(views_of(look, Turn::kMirrored));
   const auto nearest_few = best.first(std::min(best.size(), kMirroredCandidates));
   compare_all(mirrored, nearest_few);
-  if (any(nearest_few, &Evidence::is_alike))
+  if (any(nearest_few, is_of_a_template ? &Evidence::is_same_picture : &Evidence::is_same_template))
     compare_all(mirrored, best.subspan(nearest_few.size()));
-  if (any(best, &Evidence::is_same_template) || look.is_kept()) return {};
+  if (any(candidates.all(), &Evidence::is_same_template) || look.is_kept()) return {};
   Candidates of_negative(library, searchable, options);
   const auto negative = TRY(look.negative());
   of_negative.add(searchable.project(*negative), kCandidates);

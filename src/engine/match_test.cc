@@ -78,6 +78,13 @@ class MatchTest : public LibraryTest {
     return std::to_string(picture) + "-" + std::to_string(words) + ".jpg";
   }
 
+  ImageId add(const std::vector<uint8_t>& bytes, const std::string& file) {
+    write(bytes, pictures() / file);
+    EXPECT_TRUE(ingest(*library_, {.roots = {pictures().string()}}, {}));
+    EXPECT_TRUE(learn_words(*library_, {.threads = 1}, {}));
+    return (*library_->catalog().image_by_path(pictures() / file)).value_or(0);
+  }
+
   std::vector<Hit> match_bytes(const std::vector<uint8_t>& bytes) {
     const auto query =
         query_by_bytes(*library_, bytes, sha256(bytes.data(), bytes.size()), {},
@@ -138,6 +145,11 @@ TEST_F(MatchTest, EachPanelOfACollageIsFound) {
   const std::string found = answer(match_bytes(jpeg(collage)));
   EXPECT_NE(found.find("same: 2-1.jpg"), found.npos) << found;
   EXPECT_NE(found.find("same: 3-2.jpg"), found.npos) << found;
+  // So it is if the library has the collage.
+  add(jpeg(collage), "collage.jpg");
+  const std::string with_copy = answer(match_bytes(jpeg(collage, 60)));
+  for (const char* file : {"collage.jpg", "2-1.jpg", "3-2.jpg"})
+    EXPECT_NE(with_copy.find("same: " + std::string(file)), with_copy.npos) << with_copy;
 }
 
 TEST_F(MatchTest, PartsAreOnlyEmbeddedIfTheWholeDoesNotTellWhatTheyAre) {
@@ -170,6 +182,20 @@ TEST_F(MatchTest, OfATemplateWithManyWordsTheRestDecides) {
   ASSERT_TRUE(library_->features()->put_words(std::vector<FeatureStore::Words>{{id, words}}));
   EXPECT_EQ(answer(match_bytes(jpeg(other))), "template: 2-1.jpg");
   EXPECT_EQ(answer(match_bytes(jpeg(meme(8, 4)))), "template:");
+}
+
+TEST_F(MatchTest, WithoutItsWordsASymmetricPictureIsNotTakenForItsMirrorImage) {
+  Grey symmetric = test_picture(5, kWidth, kHeight);
+  for (int y = 0; y < kHeight; ++y)
+    for (int x = 0; x < kWidth / 2; ++x)
+      symmetric.pixels[static_cast<size_t>(y * kWidth + kWidth - 1 - x)] =
+          symmetric.pixels[static_cast<size_t>(y * kWidth + x)];
+  paste(test_picture(55, kWidth, 100), symmetric, 0, 200);
+  const ImageId id = add(jpeg(symmetric), "symmetric.jpg");
+  TextMask words;
+  for (size_t y = 10; y < 16; ++y) words.rows[y] = 0xFFFF;
+  ASSERT_TRUE(library_->features()->put_words(std::vector<FeatureStore::Words>{{id, words}}));
+  EXPECT_EQ(answer(match_bytes(jpeg(mirrored(symmetric)))), "same: symmetric.jpg; template:");
 }
 
 TEST_F(MatchTest, APartThatAllOfATemplateHaveTellsNoneOfThem) {
@@ -240,6 +266,7 @@ TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgai
   kept[1].sha256 = library_->catalog().image(3)->sha256;
   kept[1].parts = {{.region = {}, .embedding = {1, 2, 3}}};
   ASSERT_TRUE(library_->features()->put(kept, model));
+  EXPECT_TRUE(match(*library_, *query_by_id(*library_, 3), {})) << "its part is left out";
   auto report = check(*library_, {});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->details, 9);

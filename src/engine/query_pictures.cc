@@ -54,8 +54,8 @@ Result<QueryPicture> QueryPictures::add(std::span<const uint8_t> bytes) {
                                 [this, name = picture.name] { return read(name); }));
   picture.width = look->glance().info.width;
   picture.height = look->glance().info.height;
-  remember(picture.name, std::move(look));
   TRY(write_file(directory_ + '/' + picture.name, bytes, Durability::kCache));
+  remember(picture.name, std::move(look));
   make_room();
   return picture;
 }
@@ -84,6 +84,10 @@ Result<Query> QueryPictures::query(const std::string& name,
   const ImageEncoder& encoder = *TRY(encoder_());
   TRY(check_model(library_, encoder));
   auto look = recall(key);
+  if (look && id == 0) {  // what is used is new; its parts may be read yet
+    std::error_code ignored;
+    fs::last_write_time(directory_ + '/' + name, fs::file_time_type::clock::now(), ignored);
+  }
   if (!look) {
     const std::vector<uint8_t> bytes =
         TRY(id != 0 ? find_original(TRY(library_.catalog().image(id)), limits_) : read(name));

@@ -39,7 +39,9 @@ Result<Query> query_by_id(Library& library, ImageId id) {
   auto stored = TRY(store->get({&id, 1}));
   if (stored.empty()) return query;
   stored.front().parts = TRY(store->parts(id, searchable->record.model));
-  query.look = std::make_shared<const QueryLook>(TRY(to_look(stored.front())));
+  // Damaged details are left out, here and in match(): `mimeme check` finds them.
+  if (auto look = to_look(stored.front()))
+    query.look = std::make_shared<const QueryLook>(*std::move(look));
   return query;
 }
 

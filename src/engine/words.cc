@@ -119,23 +119,19 @@ class Learner {
     return run_stage<Looked>(
         each_of(ids), [&](const Work& work) { return look_at_picture(**encoder, work.n); },
         [&](std::span<const Looked> batch) -> Result<> {
-          std::unordered_map<ImageId, ImageInfo> info;
+          std::vector<ImageId> images;
+          for (const Looked& out : batch) images.push_back(out.stored.image);
+          std::unordered_map<ImageId, Catalog::Reading> readings;
+          for (Catalog::Reading& one : TRY(catalog_.readings(images)))
+            readings[one.id] = std::move(one);
           std::vector<StoredFeatures> done;
           for (const Looked& out : batch) {
             if (!count(out.path, out.error, progress)) continue;
-            info[out.stored.image] = out.info;
             done.push_back(out.stored);
+            if (const auto read = readings.find(out.stored.image); read != readings.end())
+              done.back().words = text_mask(read->second.lines, out.info.width, out.info.height);
           }
           TRY(store->put(done, active->id));
-          // Of those that were read before.
-          std::vector<ImageId> ids_done;
-          for (const StoredFeatures& one : done) ids_done.push_back(one.image);
-          std::vector<FeatureStore::Words> read;
-          for (const ImageText& text : TRY(catalog_.texts(ids_done)))
-            if (!text.lines.empty())
-              read.push_back(
-                  {text.id, text_mask(text.lines, info[text.id].width, info[text.id].height)});
-          TRY(store->put_words(read));
           summary_.looked_at += static_cast<int64_t>(done.size());
           events_.progress(progress);
           return library_.refresh_pictures();
@@ -210,8 +206,9 @@ class Learner {
             readings.push_back(out.reading);
             masks.push_back({out.reading.id, out.mask});
           }
-          TRY(catalog_.put_readings(reader, readings));
+          // First, for what the catalog says is read is not read again.
           if (const auto store = library_.features()) TRY(store->put_words(masks));
+          TRY(catalog_.put_readings(reader, readings));
           summary_.read += static_cast<int64_t>(readings.size());
           events_.progress(progress);
           return library_.refresh_words();

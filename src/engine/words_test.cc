@@ -136,10 +136,11 @@ TEST_F(WordsTest, WhereWordsStandIsKnownWhicheverComesFirst) {
   const auto words = words_of(id);
   ASSERT_TRUE(words);
   EXPECT_NE(*words, TextMask{});
-  ASSERT_TRUE(
-      library->features()->remove({&id, 1}));  // looked at again: now it has been read before
-  EXPECT_EQ(learn(*library).looked_at, 1);
+  // Looked at again: now they have been read before.
+  ASSERT_TRUE(library->features()->remove(std::vector<ImageId>{1, 2}));
+  EXPECT_EQ(learn(*library).looked_at, 2);
   EXPECT_EQ(words_of(id), words);
+  EXPECT_EQ(words_of(3 - id), TextMask{}) << "there are none";
 }
 
 TEST_F(WordsTest, AHitSaysWhy) {

@@ -46,7 +46,7 @@ std::vector<uint8_t> compressed(std::span<const uint8_t> bytes) {
                                                                    &ZSTD_freeCCtx);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   std::vector<uint8_t> result(ZSTD_compressBound(bytes.size()));
-  // Into compressBound(): cannot fail.
+  // Into compressBound(): cannot fail but for memory.
   result.resize(
       ZSTD_compress2(context.get(), result.data(), result.size(), bytes.data(), bytes.size()));
   return result;

@@ -308,6 +308,8 @@ class Catalog {
   Result<int64_t> count_images_unread(const std::string& reader);
   // Replaces what another reader read. Images that have gone are passed over.
   Result<> put_readings(const std::string& reader, std::span<const Reading> readings);
+  // Of those among the images that have been read; in no order.
+  Result<std::vector<Reading>> readings(std::span<const ImageId> ids);
 
   // The user's description; an empty text takes it back. kNotFound.
   Result<> describe(ImageId id, const std::string& text);

@@ -31,6 +31,14 @@ Result<int64_t> newest_text_change(sql::Connection& c) {
   return c.integer("SELECT last FROM counters WHERE name = 'text'");
 }
 
+TextLine line_of(sql::Rows& rows, int text, int confidence, int box) {
+  TextLine line{.text = rows.text(text), .confidence = rows.real(confidence)};
+  const auto corners = rows.floats(box);
+  for (size_t i = 0; i < line.corners.size(); ++i)
+    line.corners[i] = {.x = corners[2 * i], .y = corners[2 * i + 1]};
+  return line;
+}
+
 Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
   const std::string of_ids = " WHERE " + is_among("image_id", ids.size()) + ' ';
   std::unordered_map<ImageId, ImageText> found;
@@ -45,13 +53,7 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
   };
   TRY(each(
       "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + "ORDER BY image_id, n",
-      [](ImageText& text, sql::Rows& rows) {
-        TextLine line{.text = rows.text(1), .confidence = rows.real(2)};
-        const auto box = rows.floats(3);
-        for (size_t i = 0; i < line.corners.size(); ++i)
-          line.corners[i] = {.x = box[2 * i], .y = box[2 * i + 1]};
-        text.lines.push_back(std::move(line));
-      }));
+      [](ImageText& text, sql::Rows& rows) { text.lines.push_back(line_of(rows, 1, 2, 3)); }));
   TRY(each("SELECT image_id, text, described_by FROM descriptions" + of_ids +
                "AND text <> '' ORDER BY described_by",
            [](ImageText& text, sql::Rows& rows) {
@@ -371,6 +373,26 @@ Result<std::vector<ImageId>> Catalog::images_with_suggestion(const std::string& 
                     "SELECT image_id FROM suggestions WHERE NOT is_refused "
                     "AND (? = '' OR name = ?) ORDER BY image_id",
                     {category, category});
+  });
+}
+
+Result<std::vector<Catalog::Reading>> Catalog::readings(std::span<const ImageId> ids) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<Reading>> {
+    const std::string of_ids = " WHERE " + is_among("image_id", ids.size());
+    std::vector<Reading> readings;
+    std::unordered_map<ImageId, size_t> at;
+    auto read = TRY(c.query("SELECT image_id FROM readings" + of_ids, {ids}));
+    while (read.next()) {
+      at[read.integer(0)] = readings.size();
+      readings.push_back({.id = read.integer(0), .lines = {}});
+    }
+    auto lines = TRY(c.query(
+        "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + " ORDER BY image_id, n",
+        {ids}));
+    while (lines.next())
+      if (const auto one = at.find(lines.integer(0)); one != at.end())
+        readings[one->second].lines.push_back(line_of(lines, 1, 2, 3));
+    return readings;
   });
 }
 
