@@ -28,8 +28,9 @@ constexpr double kMinCoverage = 0.15;
 constexpr int kMinTextured = 8;
 constexpr int kAlignedInliers = 6;
 // Of the textured blocks, that agree; and that agree more than conflict, for where only words or a
-// drawn background are alike, less does.
-constexpr double kTemplateShare = 0.4, kTemplateLead = 0.2;
+// drawn background are alike, less does. Of those without words more must (docs/decisions/0020).
+constexpr double kTemplateShare = 0.5, kTemplateLead = 0.3;
+constexpr double kWordlessShare = 0.6, kWordlessLead = 0.5;
 constexpr double kPictureShare = 0.88;
 constexpr double kPictureConflicts = 0.01;
 constexpr double kPictureCoverage = 0.55;  // of the candidate
@@ -43,9 +44,9 @@ constexpr double kCopies = 0.05;
 // Of two images whose details are not known (yet), that differ in nothing but their encoding.
 constexpr float kSamePictureCosine = 0.998F;
 
-bool are_of_one_template(const Blocks& blocks) {
-  return blocks.textured >= kMinTextured && blocks.share() >= kTemplateShare &&
-         blocks.share() - blocks.conflicts() >= kTemplateLead;
+bool agree(const Blocks& blocks, double share, double lead) {
+  return blocks.textured >= kMinTextured && blocks.share() >= share &&
+         blocks.share() - blocks.conflicts() >= lead;
 }
 
 // How well a candidate stands the comparison.
@@ -60,7 +61,8 @@ struct Evidence {
   // Of a template others have other words.
   bool is_same_template() const {
     return is_aligned && agreement.coverage >= kMinCoverage &&
-           (are_of_one_template(agreement.all) || are_of_one_template(agreement.without_words));
+           (agree(agreement.all, kTemplateShare, kTemplateLead) ||
+            agree(agreement.without_words, kWordlessShare, kWordlessLead));
   }
   bool is_same_picture() const {
     return is_aligned && agreement.coverage >= kPictureCoverage &&
