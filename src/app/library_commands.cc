@@ -38,9 +38,10 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   ProgressBar bar(context);
   TRY(clean_roots(arguments.paths));  // before a library is made for nothing
   const auto describer = TRY(ConfiguredDescriber::open(context.library));
+  // Before the library is opened, so that Ctrl-C is never too early to be told what it cost.
+  const PipelineOptions pipeline = pipeline_options(context, arguments);
   const auto library = TRY(open_library(
       context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
-  const PipelineOptions pipeline = pipeline_options(context, arguments);
   const IngestSummary summary = TRY(ingest(*library,
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,

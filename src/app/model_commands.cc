@@ -229,9 +229,10 @@ Result<ExitCode> models_use(const Context& context, const ModelsUseArguments& ar
   ProgressBar bar(context);
   // Before anything is made: a library that is not there yet may begin with a model of one's own.
   TRY(Registry(context.model_folders).find(arguments.name));
+  const PipelineOptions pipeline = pipeline_options(context, arguments);
   const auto library = TRY(open_library(context, Library::Access::kCreate, bar));
-  const IngestSummary summary = TRY(use_model(
-      *library, arguments.name, pipeline_options(context, arguments), events_to(context, bar)));
+  const IngestSummary summary =
+      TRY(use_model(*library, arguments.name, pipeline, events_to(context, bar)));
   bar.clear();
   return report(context, summary);
 }
