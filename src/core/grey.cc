@@ -160,9 +160,12 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, 
   const double shrink = std::exp2(-static_cast<double>(at_level));
   const Affine to_level{map.xx * shrink, map.xy * shrink, (map.x0 + 0.5) * shrink - 0.5,
                         map.yx * shrink, map.yy * shrink, (map.y0 + 0.5) * shrink - 0.5};
+  const auto on_level = [&](double x, double y) {
+    return std::pair(to_level.xx * x + to_level.xy * y + to_level.x0,
+                     to_level.yx * x + to_level.yy * y + to_level.y0);
+  };
   const auto is_inside = [&](int x, int y) {
-    const double u = to_level.xx * x + to_level.xy * y + to_level.x0;
-    const double v = to_level.yx * x + to_level.yy * y + to_level.y0;
+    const auto [u, v] = on_level(x, y);
     return u >= -0.5 && v >= -0.5 && u <= level.width - 0.5 && v <= level.height - 0.5;
   };
 
@@ -170,8 +173,7 @@ Agreement compare(const Grey& picture, const Pyramid& other, const Affine& map, 
   const auto has_words = [&](int left, int top) {
     constexpr double kMiddle = (kBlock - 1) / 2.0;
     const double x = left + kMiddle, y = top + kMiddle;
-    const double u = to_level.xx * x + to_level.xy * y + to_level.x0;
-    const double v = to_level.yx * x + to_level.yy * y + to_level.y0;
+    const auto [u, v] = on_level(x, y);
     return picture.words.covers((x + 0.5) / picture.width, (y + 0.5) / picture.height) ||
            level.words.covers((u + 0.5) / level.width, (v + 0.5) / level.height);
   };

@@ -52,7 +52,6 @@ bool agree(const Blocks& blocks, double share, double lead) {
 // How well a candidate stands the comparison.
 struct Evidence {
   Agreement agreement;
-  bool is_aligned = false;
   Region shown;  // of the candidate, by the query
   Region place;  // of the candidate, in the query
   double quality() const {
@@ -60,14 +59,13 @@ struct Evidence {
   }
   // Of a template others have other words.
   bool is_same_template() const {
-    return is_aligned && agreement.coverage >= kMinCoverage &&
+    return agreement.coverage >= kMinCoverage &&
            (agree(agreement.all, kTemplateShare, kTemplateLead) ||
             agree(agreement.without_words, kWordlessShare, kWordlessLead));
   }
   bool is_same_picture() const {
-    return is_aligned && agreement.coverage >= kPictureCoverage &&
-           agreement.all.textured >= kMinTextured && agreement.all.share() >= kPictureShare &&
-           agreement.all.conflicts() <= kPictureConflicts;
+    return agreement.coverage >= kPictureCoverage && agreement.all.textured >= kMinTextured &&
+           agreement.all.share() >= kPictureShare && agreement.all.conflicts() <= kPictureConflicts;
   }
   // The better it is, the more it tells.
   auto rank() const {
@@ -146,9 +144,7 @@ bool covers(const Region& region, const Region& part) {
 }
 
 void consider(const Evidence& evidence, Candidate& candidate) {
-  if (evidence.agreement.all.textured == 0) return;
-  if (!candidate.evidence.is_aligned || evidence.rank() > candidate.evidence.rank())
-    candidate.evidence = evidence;
+  if (evidence.rank() > candidate.evidence.rank()) candidate.evidence = evidence;
 }
 
 // If one is the whole of the other.
@@ -157,8 +153,7 @@ void compare_whole(const Turned& query, Candidate& candidate) {
   consider({.agreement = compare(
                 kept, query.picture,
                 stretch(kept.width, kept.height, query.picture.width(), query.picture.height()),
-                kTemplateShare),
-            .is_aligned = true},
+                kTemplateShare)},
            candidate);
 }
 
@@ -175,7 +170,6 @@ void compare_aligned(const Turned& query, Candidate& candidate) {
             after(alignment->map.inverse(),
                   stretch(kept.width, kept.height, whole.features.width, whole.features.height)));
   consider({.agreement = compare(kept, query.picture, to_query, kTemplateShare),
-            .is_aligned = true,
             .shown = place_of(width, height, to_query.inverse(), kept.width, kept.height),
             .place = place_of(kept.width, kept.height, to_query, width, height)},
            candidate);
@@ -283,6 +277,12 @@ bool is_as_good(const Look& copy, const Look& query) {
          features.width >= kNearly * query.views.front().picture.width;
 }
 
+// Parts of an image that is kept have no picture.
+void append_turned(const std::vector<Look::View>& parts, Turn turn, std::vector<Turned>& views) {
+  for (const Look::View& part : parts)
+    if (!part.picture.pixels.empty()) views.push_back(turned(part.picture, part.features, turn));
+}
+
 // The query as it is. What costs more is only done if what costs less has not told what it is:
 // first the picture as a whole, then its keypoints, then its parts.
 Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
@@ -334,11 +334,8 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
       candidates.add(searchable.project(to_float(part.embedding)), kCandidates);
   } else {
     const auto parts = TRY(look.parts());
-    for (const Look::View& part : *parts) {
-      candidates.add(searchable.project(part.raw), kCandidates);
-      if (!part.picture.pixels.empty())
-        views.push_back(turned(part.picture, part.features, Turn::kNone));
-    }
+    for (const Look::View& part : *parts) candidates.add(searchable.project(part.raw), kCandidates);
+    append_turned(*parts, Turn::kNone, views);
   }
   best = TRY(candidates.best());
   for (Candidate& candidate : best)
@@ -349,9 +346,7 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
 // The query with all of its parts.
 Result<std::vector<Turned>> views_of(const QueryLook& look, Turn turn) {
   std::vector<Turned> views{turned(look.glance().views.front().picture, *look.features(), turn)};
-  const auto parts = TRY(look.parts());
-  for (const Look::View& part : *parts)
-    if (!part.picture.pixels.empty()) views.push_back(turned(part.picture, part.features, turn));
+  append_turned(*TRY(look.parts()), turn, views);
   return views;
 }
 

@@ -87,9 +87,7 @@ Result<> forget(Connection& db, ImageId image, int64_t seq) {
 static_assert(std::endian::native == std::endian::little);  // as the file has them
 
 Result<> set_words(Connection& db, ImageId image, const TextMask& words) {
-  const auto bytes = std::as_bytes(std::span(words.rows));
-  return db.run("UPDATE images SET words = ? WHERE id = ?",
-                {std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()), image});
+  return db.run("UPDATE images SET words = ? WHERE id = ?", {as_bytes(words.rows), image});
 }
 
 std::optional<TextMask> words_of(std::span<const uint8_t> bytes) {
@@ -97,6 +95,14 @@ std::optional<TextMask> words_of(std::span<const uint8_t> bytes) {
   if (bytes.size() != sizeof(words.rows)) return std::nullopt;
   std::memcpy(words.rows.data(), bytes.data(), bytes.size());
   return words;
+}
+
+// sql: of ids after one number, at most another.
+Result<std::vector<ImageId>> page_of_ids(Connection& db, std::string_view sql, ImageId after,
+                                         int limit) {
+  std::vector<ImageId> ids;
+  TRY(db.run(sql, {after, int64_t{limit}}, [&](const Row& row) { ids.push_back(row.integer(0)); }));
+  return ids;
 }
 
 }  // namespace
@@ -183,18 +189,14 @@ Result<> FeatureStore::verify() const {
 
 Result<std::vector<ImageId>> FeatureStore::images(ImageId after, int limit) const {
   auto db = TRY(database_->lease());
-  std::vector<ImageId> ids;
-  TRY(db->run("SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?", {after, int64_t{limit}},
-              [&](const Row& row) { ids.push_back(row.integer(0)); }));
-  return ids;
+  return page_of_ids(*db, "SELECT id FROM images WHERE id > ? ORDER BY id LIMIT ?", after, limit);
 }
 
 Result<std::vector<ImageId>> FeatureStore::images_read(ImageId after, int limit) const {
   auto db = TRY(database_->lease());
-  std::vector<ImageId> ids;
-  TRY(db->run("SELECT id FROM images WHERE words IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
-              {after, int64_t{limit}}, [&](const Row& row) { ids.push_back(row.integer(0)); }));
-  return ids;
+  return page_of_ids(*db,
+                     "SELECT id FROM images WHERE words IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
+                     after, limit);
 }
 
 Result<std::vector<StoredFeatures>> FeatureStore::get(std::span<const ImageId> images) const {

@@ -31,12 +31,19 @@ Result<int64_t> newest_text_change(sql::Connection& c) {
   return c.integer("SELECT last FROM counters WHERE name = 'text'");
 }
 
-TextLine line_of(sql::Rows& rows, int text, int confidence, int box) {
-  TextLine line{.text = rows.text(text), .confidence = rows.real(confidence)};
-  const auto corners = rows.floats(box);
-  for (size_t i = 0; i < line.corners.size(); ++i)
-    line.corners[i] = {.x = corners[2 * i], .y = corners[2 * i + 1]};
-  return line;
+// Calls take(image, line) for each line of these images, in reading order.
+Result<> each_line(sql::Connection& c, std::span<const ImageId> ids, auto take) {
+  auto rows = TRY(c.query("SELECT image_id, text, confidence, box FROM ocr_lines WHERE " +
+                              is_among("image_id", ids.size()) + " ORDER BY image_id, n",
+                          {ids}));
+  while (rows.next()) {
+    TextLine line{.text = rows.text(1), .confidence = rows.real(2)};
+    const auto box = rows.floats(3);
+    for (size_t i = 0; i < line.corners.size(); ++i)
+      line.corners[i] = {.x = box[2 * i], .y = box[2 * i + 1]};
+    take(rows.integer(0), std::move(line));
+  }
+  return {};
 }
 
 Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const ImageId> ids) {
@@ -51,9 +58,10 @@ Result<std::vector<ImageText>> read_texts(sql::Connection& c, std::span<const Im
       if (const auto at = found.find(rows.integer(0)); at != found.end()) fill(at->second, rows);
     return {};
   };
-  TRY(each(
-      "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + "ORDER BY image_id, n",
-      [](ImageText& text, sql::Rows& rows) { text.lines.push_back(line_of(rows, 1, 2, 3)); }));
+  TRY(each_line(c, ids, [&](ImageId id, TextLine line) {
+    if (const auto at = found.find(id); at != found.end())
+      at->second.lines.push_back(std::move(line));
+  }));
   TRY(each("SELECT image_id, text, described_by FROM descriptions" + of_ids +
                "AND text <> '' ORDER BY described_by",
            [](ImageText& text, sql::Rows& rows) {
@@ -378,20 +386,18 @@ Result<std::vector<ImageId>> Catalog::images_with_suggestion(const std::string& 
 
 Result<std::vector<Catalog::Reading>> Catalog::readings(std::span<const ImageId> ids) {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<Reading>> {
-    const std::string of_ids = " WHERE " + is_among("image_id", ids.size());
     std::vector<Reading> readings;
     std::unordered_map<ImageId, size_t> at;
-    auto read = TRY(c.query("SELECT image_id FROM readings" + of_ids, {ids}));
+    auto read = TRY(
+        c.query("SELECT image_id FROM readings WHERE " + is_among("image_id", ids.size()), {ids}));
     while (read.next()) {
       at[read.integer(0)] = readings.size();
       readings.push_back({.id = read.integer(0), .lines = {}});
     }
-    auto lines = TRY(c.query(
-        "SELECT image_id, text, confidence, box FROM ocr_lines" + of_ids + " ORDER BY image_id, n",
-        {ids}));
-    while (lines.next())
-      if (const auto one = at.find(lines.integer(0)); one != at.end())
-        readings[one->second].lines.push_back(line_of(lines, 1, 2, 3));
+    TRY(each_line(c, ids, [&](ImageId id, TextLine line) {
+      if (const auto one = at.find(id); one != at.end())
+        readings[one->second].lines.push_back(std::move(line));
+    }));
     return readings;
   });
 }
