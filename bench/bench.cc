@@ -2,6 +2,8 @@
 // machines drift.
 //     mimeme_bench ingest MIMEME PICTURES WORK [ROUNDS]
 //         whole-process ingest against the bare ONNX Runtime session
+//     mimeme_bench encoder FLOATS_MANIFEST PICTURES WORK [ROUNDS]
+//         the image model of 8-bit integers against the same in floats
 //     mimeme_bench search MIMEME PICTURES WORK
 //         79 images: raw against reduced vectors, beside the original
 //     mimeme_bench match MIMEME PICTURES WORK QUERIES
@@ -99,25 +101,31 @@ void print_machine() {
               cpu.c_str(), std::thread::hardware_concurrency());
 }
 
-// The limit: sessions that do nothing but run, on tensors that are there already. Images a second.
-double bare_rate(const Manifest& manifest, const std::vector<std::vector<float>>& tensors,
+std::unique_ptr<Session> open_bare(const Manifest& manifest, int threads) {
+  return need(
+      Session::open(manifest.file,
+                    {.inputs = {{manifest.input.name,
+                                 ElementType::kUint8,
+                                 {-1, manifest.input.height, manifest.input.width, 3}}},
+                     .output = {manifest.embedding, ElementType::kFloat32, {-1, manifest.dim}}},
+                    threads));
+}
+
+void run_bare(const Session& session, const Manifest& manifest, std::span<const uint8_t> rgb) {
+  std::vector<float> embedding(static_cast<size_t>(manifest.dim));
+  const auto ran = session.run({{rgb, {1, manifest.input.height, manifest.input.width, 3}}},
+                               embedding, {1, manifest.dim});
+  if (!ran) die(ran.error());
+}
+
+// The limit: sessions that do nothing but run, on pixels that are there already. Images a second.
+double bare_rate(const Manifest& manifest, const std::vector<std::vector<uint8_t>>& pictures,
                  int callers, int threads, int runs) {
-  const int64_t height = manifest.input.height, width = manifest.input.width;
-  const auto session = need(Session::open(
-      manifest.file,
-      {.inputs = {{manifest.input.name, ElementType::kFloat32, {-1, 3, height, width}}},
-       .output = {manifest.embedding, ElementType::kFloat32, {-1, manifest.dim}}},
-      threads));
+  const auto session = open_bare(manifest, threads);
   std::atomic<int> next = 0;
   const auto work = [&](int until) {
-    std::vector<float> embedding(static_cast<size_t>(manifest.dim));
-    for (int i = next++; i < until; i = next++) {
-      std::vector<float> in = tensors[static_cast<size_t>(i) % tensors.size()];
-      need([&]() -> Result<bool> {
-        TRY(session->run({{in, {1, 3, height, width}}}, {embedding, {1, manifest.dim}}));
-        return true;
-      }());
-    }
+    for (int i = next++; i < until; i = next++)
+      run_bare(*session, manifest, pictures[static_cast<size_t>(i) % pictures.size()]);
   };
   work(4);  // the first runs allocate
   next = 0;
@@ -131,26 +139,72 @@ double bare_rate(const Manifest& manifest, const std::vector<std::vector<float>>
 
 Manifest built_in() { return need(Registry({MIMEME_BUILT_MODELS}).find("inception-v3")); }
 
+// 32 pictures, as the model sees them.
+std::vector<std::vector<uint8_t>> decode_some(const std::vector<std::string>& paths,
+                                              const Manifest& manifest) {
+  std::vector<std::vector<uint8_t>> pictures;
+  for (const std::string& path : spread(paths, 32))
+    pictures.push_back(
+        need(decode(need(read_file(path, 1 << 30)).bytes, decode_target(manifest), {})).rgb);
+  return pictures;
+}
+
+// What a process grows by when it opens the model and runs it once. MiB.
+double resident_mib(const Manifest& manifest, std::span<const uint8_t> picture) {
+  int ends[2];
+  if (pipe(ends) != 0) die({ErrorCode::kIo, "no pipe"});
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const auto resident = [] {
+      int64_t size = 0, pages = 0;
+      std::ifstream("/proc/self/statm") >> size >> pages;
+      return static_cast<double>(pages * sysconf(_SC_PAGESIZE)) / (1 << 20);
+    };
+    const double before = resident();
+    const auto session = open_bare(manifest, 1);
+    run_bare(*session, manifest, picture);
+    const double grown = resident() - before;
+    _exit(write(ends[1], &grown, sizeof grown) == sizeof grown ? 0 : 1);
+  }
+  close(ends[1]);
+  double grown = 0;
+  if (read(ends[0], &grown, sizeof grown) != sizeof grown) die({ErrorCode::kIo, "no answer"});
+  waitpid(pid, nullptr, 0);
+  close(ends[0]);
+  return grown;
+}
+
+int encoder_bench(const std::string& floats_manifest, const std::string& folder, int rounds) {
+  const Manifest integers = built_in(), floats = need(read_manifest(floats_manifest));
+  const auto pictures = decode_some(pictures_below(folder), integers);
+  const double floats_mib = resident_mib(floats, pictures[0]);
+  const double integers_mib = resident_mib(integers, pictures[0]);
+  std::printf("memory, MiB: floats %.0f, integers %.0f, ratio %.2f\n", floats_mib, integers_mib,
+              floats_mib / integers_mib);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (const auto& [callers, threads] : {std::pair(cores, 1), std::pair(1, cores)}) {
+    std::vector<double> ratios;
+    for (int round = 1; round <= rounds; ++round) {
+      const double of_floats = bare_rate(floats, pictures, callers, threads, 100);
+      const double of_integers = bare_rate(integers, pictures, callers, threads, 200);
+      ratios.push_back(of_integers / of_floats);
+      std::printf("%d callers, %d threads each, images/s: floats %.2f, integers %.2f\n", callers,
+                  threads, of_floats, of_integers);
+    }
+    std::printf("median ratio: %.3f\n", quantile(ratios, 0.5));
+  }
+  return 0;
+}
+
 int ingest_bench(const std::string& mimeme, const std::string& folder, const std::string& work,
                  int rounds) {
   const Manifest manifest = built_in();
   const std::vector<std::string> paths = pictures_below(folder);
-  std::vector<std::vector<float>> tensors;
-  for (size_t i = 0; i < std::min<size_t>(32, paths.size()); ++i) {
-    const FileBytes file = need(read_file(paths[i * paths.size() / 32 % paths.size()], 1 << 30));
-    const Decoded decoded = need(decode(file.bytes, decode_target(manifest), {}));
-    const size_t area = decoded.rgb.size() / 3;
-    std::vector<float> planes(decoded.rgb.size());
-    for (size_t p = 0; p < area; ++p)
-      for (size_t c = 0; c < 3; ++c)
-        planes[c * area + p] = static_cast<float>(decoded.rgb[3 * p + c] * manifest.input.scale -
-                                                  manifest.input.mean[c]);
-    tensors.push_back(std::move(planes));
-  }
+  const auto pictures = decode_some(paths, manifest);
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   const int n = static_cast<int>(paths.size()), runs = std::max(64, n / 4);
-  const double joined = bare_rate(manifest, tensors, 1, cores, runs);
-  double before = bare_rate(manifest, tensors, cores, 1, runs);
+  const double joined = bare_rate(manifest, pictures, 1, cores, runs);
+  double before = bare_rate(manifest, pictures, cores, 1, runs);
   std::printf(
       "bare session, images/s: %d callers with 1 thread %.2f, 1 caller with %d threads %.2f\n",
       cores, before, cores, joined);
@@ -165,7 +219,7 @@ int ingest_bench(const std::string& mimeme, const std::string& folder, const std
     const Finished finished =
         run({mimeme, "add", folder, "--library", library, "--no-words", "--quiet"});
     const double rate = n / finished.seconds;
-    const double after = bare_rate(manifest, tensors, cores, 1, runs);
+    const double after = bare_rate(manifest, pictures, cores, 1, runs);
     ratios.push_back(2 * rate / (before + after));
     std::printf("%5d  %11.2f  %10.2f  %6.2f  %19.3f  %8.0f\n", round, before, after, rate,
                 ratios.back(), finished.peak_mib);
@@ -294,7 +348,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 4) {
     std::fprintf(stderr,
-                 "usage: mimeme_bench ingest|search|match MIMEME PICTURES WORK [ROUNDS|QUERIES]\n");
+                 "usage: mimeme_bench ingest|encoder|search|match MIMEME|FLOATS PICTURES WORK "
+                 "[ROUNDS|QUERIES]\n");
     return 2;
   }
   if (const auto started = init_media(); !started) die(started.error());
@@ -302,6 +357,7 @@ int main(int argc, char** argv) {
   if (words[0] == "search") return search_bench(words[1], words[2], words[3]);
   if (words[0] == "match" && words.size() > 4)
     return match_bench(words[1], words[2], words[3], words[4]);
-  return ingest_bench(words[1], words[2], words[3],
-                      words.size() > 4 ? std::atoi(words[4].c_str()) : 3);
+  const int rounds = words.size() > 4 ? std::atoi(words[4].c_str()) : 3;
+  if (words[0] == "encoder") return encoder_bench(words[1], words[2], rounds);
+  return ingest_bench(words[1], words[2], words[3], rounds);
 }

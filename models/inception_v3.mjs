@@ -15,7 +15,6 @@ export const SIDE = 299;
 
 /** Names, in the .lite file, of the tensors that we use. */
 export const TENSORS = {
-  grid: 'InceptionV3/InceptionV3/Mixed_6e/concat',
   features: 'InceptionV3/Logits/AvgPool_1a_8x8/AvgPool',
   logits: 'output',
 };

@@ -33,6 +33,16 @@ function inBytes(encoded) {
   return onnx.ModelProto.encode(model).finish();
 }
 
+/** A graph that takes pixels as they are. */
+function bytes() {
+  const graph = new OnnxGraph('tiny');
+  graph.input('input', ['N', 2, 3, 3], 'UINT8');
+  const floats = graph.node('Cast', ['input'], 'floats', { to: 1 });
+  graph.node('Flatten', [floats], 'features', { axis: 1 });
+  graph.output('features', ['N', 18]);
+  return graph.encode();
+}
+
 function text() {
   const graph = new OnnxGraph('tiny');
   const ids = graph.input('ids', ['N', 'T'], 'INT64');
@@ -56,6 +66,7 @@ const GRAPHS = {
   }),
   text: text(),
   uint8: inBytes(flatten({})),
+  bytes: bytes(),
 };
 
 const { values: { out } } = parseArgs({

@@ -15,6 +15,7 @@ const IR_VERSION = 8;
 /** ONNX's name for what a typed array holds; a Uint16Array holds the bits of half floats. */
 const TYPE_OF = new Map([
   [Float32Array, 'FLOAT'], [Uint16Array, 'FLOAT16'], [BigInt64Array, 'INT64'],
+  [Int8Array, 'INT8'], [Uint8Array, 'UINT8'], [Int32Array, 'INT32'],
 ]);
 
 /** JavaScript has one kind of number: a whole one becomes INT, any other FLOAT. */

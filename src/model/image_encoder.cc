@@ -28,17 +28,21 @@ class OnnxImageEncoder : public ImageEncoder {
     const auto area = static_cast<size_t>(height * width);
     assert(!rgb.empty() && rgb.size() % (3 * area) == 0);
     const size_t n = rgb.size() / (3 * area);
-    std::vector<float> planes(n * 3 * area);
-    for (size_t i = 0; i < n; ++i)
-      for (size_t c = 0; c < 3; ++c) {
-        const uint8_t* from = rgb.data() + i * 3 * area + c;
-        float* to = planes.data() + (i * 3 + c) * area;
-        for (size_t p = 0; p < area; ++p) to[p] = value_of_[c][from[3 * p]];
-      }
-    std::vector<float> embedding(n * static_cast<size_t>(manifest_.dim));
     const auto batch = static_cast<int64_t>(n);
-    TRY(session_->run({{planes, {batch, 3, height, width}}}, {embedding, {batch, manifest_.dim}}),
-        manifest_.name);
+    std::vector<float> planes;  // if the model takes floats
+    TensorView input{rgb, {batch, height, width, 3}};
+    if (!manifest_.input.is_bytes) {
+      planes.resize(n * 3 * area);
+      for (size_t i = 0; i < n; ++i)
+        for (size_t c = 0; c < 3; ++c) {
+          const uint8_t* from = rgb.data() + i * 3 * area + c;
+          float* to = planes.data() + (i * 3 + c) * area;
+          for (size_t p = 0; p < area; ++p) to[p] = value_of_[c][from[3 * p]];
+        }
+      input = {std::span<const float>(planes), {batch, 3, height, width}};
+    }
+    std::vector<float> embedding(n * static_cast<size_t>(manifest_.dim));
+    TRY(session_->run({std::move(input)}, embedding, {batch, manifest_.dim}), manifest_.name);
     if (!std::all_of(embedding.begin(), embedding.end(),
                      [](float v) { return std::abs(v) <= 65504; }))
       return Error{ErrorCode::kInternal,
@@ -58,11 +62,13 @@ Result<std::unique_ptr<ImageEncoder>> open_image_encoder(const Manifest& manifes
                                                          const EncoderOptions& options) {
   TRY(expect_task(manifest, kImageEmbedding));
   TRY(verify_quickly(manifest));
+  const Manifest::Input& in = manifest.input;
+  const TensorInfo input =
+      in.is_bytes ? TensorInfo{in.name, ElementType::kUint8, {-1, in.height, in.width, 3}}
+                  : TensorInfo{in.name, ElementType::kFloat32, {-1, 3, in.height, in.width}};
   auto session =
       TRY(Session::open(manifest.file,
-                        {.inputs = {{manifest.input.name,
-                                     ElementType::kFloat32,
-                                     {-1, 3, manifest.input.height, manifest.input.width}}},
+                        {.inputs = {input},
                          .output = {manifest.embedding, ElementType::kFloat32, {-1, manifest.dim}}},
                         options.threads));
   return std::unique_ptr<ImageEncoder>(new OnnxImageEncoder(manifest, std::move(session)));

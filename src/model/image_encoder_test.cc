@@ -51,6 +51,17 @@ TEST(ImageEncoder, FeedsPlanesOfRedGreenAndBlueRowByRow) {
   }
 }
 
+TEST(ImageEncoder, FeedsBytesAsTheyAre) {
+  Manifest manifest = tiny("bytes");
+  manifest.input.is_bytes = true;
+  const auto encoder = open_image_encoder(manifest, {});
+  ASSERT_TRUE(encoder) << encoder.error().message;
+  const std::vector<uint8_t> pixels = counting(36, 200);  // two pictures
+  const auto fed = (*encoder)->encode(pixels);
+  ASSERT_TRUE(fed) << fed.error().message;
+  EXPECT_EQ(*fed, std::vector<float>(pixels.begin(), pixels.end()));
+}
+
 TEST(ImageEncoder, ScalesThenCentresThenDividesEachChannel) {
   Manifest manifest = tiny("flatten");
   manifest.input.scale = 0.5;
@@ -114,6 +125,7 @@ TEST(ImageEncoder, AGraphThatDoesNotFitItsManifestSaysHow) {
       {"fixed_batch", nothing, "`input` is 1×3×2×3, its manifest needs N×3×2×3"},
       {"two_inputs", nothing, "the graph has other inputs besides `input`"},
       {"uint8", nothing, "`input` is not float32"},
+      {"flatten", [](Manifest& m) { m.input.is_bytes = true; }, "`input` is not uint8"},
   };
   for (const Case& c : kCases) {
     Manifest manifest = tiny(c.graph);

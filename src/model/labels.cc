@@ -39,10 +39,10 @@ class ImageNetLabeller : public Labeller {
     while (!embeddings.empty()) {
       const size_t n = std::min(kBatch, embeddings.size() / dim_);
       const auto batch = embeddings.first(n * dim_);
-      std::vector<float> in(batch.begin(), batch.end()), out(n * classes_);
+      std::vector<float> out(n * classes_);
       const auto rows = static_cast<int64_t>(n);
-      TRY(session_->run({{in, {rows, static_cast<int64_t>(dim_)}}},
-                        {out, {rows, static_cast<int64_t>(classes_)}}));
+      TRY(session_->run({{batch, {rows, static_cast<int64_t>(dim_)}}}, out,
+                        {rows, static_cast<int64_t>(classes_)}));
       for (size_t i = 0; i < n; ++i)
         all.push_back(name(std::span<const float>(out).subspan(i * classes_, classes_)));
       embeddings = embeddings.subspan(n * dim_);

@@ -60,7 +60,10 @@ Result<> expect(const Json& json, std::string_view key, std::string_view only) {
 
 Result<Manifest::Input> parse_input(const Json& json) {
   Manifest::Input input;
-  TRY(expect(json, "layout", "NCHW"));
+  const std::string layout = TRY(json.get_string("layout"));
+  if (layout != "NCHW" && layout != "NHWC")
+    return corrupt("`layout` must be \"NCHW\" (of floats) or \"NHWC\" (of bytes)");
+  input.is_bytes = layout == "NHWC";
   TRY(expect(json, "colour", "RGB"));
   input.name = TRY(json.get_string("name"));
   input.width = TRY(get_int(json, "width", 1, kMaxSide));
@@ -71,6 +74,7 @@ Result<Manifest::Input> parse_input(const Json& json) {
   } else if (input.fit != "stretch") {
     return corrupt("`fit` must be \"stretch\" or \"crop\"");
   }
+  if (input.is_bytes) return input;
   input.scale = TRY(json.get_number("scale"));
   if (!(input.scale > 0)) return corrupt("`scale` must be above 0");
   input.mean = TRY(get_rgb(json, "mean"));

@@ -26,10 +26,12 @@ struct Manifest {
   std::string licence;
   std::string source;  // where the weights are from
 
-  // An image model's input tensor: float32, N × 3 × height × width, RGB. A pixel p (0..255) of
-  // channel c is fed as (p × scale − mean[c]) / std[c].
+  // An image model's input tensor, RGB. Floats: float32, N × 3 × height × width; a pixel p (0..255)
+  // of channel c is fed as (p × scale − mean[c]) / std[c]. Bytes: uint8, N × height × width × 3,
+  // fed as they are; scale, mean and std mean nothing.
   struct Input {
     std::string name;
+    bool is_bytes = false;
     int width = 0;
     int height = 0;
     std::string fit;  // "stretch" or "crop" (shorter side to `resize`, then the middle)

@@ -150,6 +150,17 @@ TEST_F(ManifestTest, WhatIsWrongWithATextModelIsNamed) {
     EXPECT_EQ(complaint(good_but(c.from, c.to, kGoodText)), c.complaint) << c.to;
 }
 
+TEST_F(ManifestTest, AModelOfBytesSaysNothingOfHowPixelsBecomeNumbers) {
+  const auto manifest = read(good_but(
+      R"("scale": 0.5,
+    "mean": [1, 2.5, 3],
+    "std": [4, 5, 6])",
+      R"("note": "none")", good_but(R"("NCHW")", R"("NHWC")")));
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_TRUE(manifest->input.is_bytes);
+  EXPECT_FALSE(read(kGood)->input.is_bytes);
+}
+
 TEST_F(ManifestTest, ATextModelMayBeJointWithAnImageModelOfAsManyDimensions) {
   EXPECT_EQ(read(kGoodText)->joint.with, "");
   const std::string good = good_but(
@@ -261,7 +272,8 @@ TEST_F(ManifestTest, AValueOutOfRangeIsNamed) {
       {R"("2cf24)", R"("cf24)", kSha256},
       {R"("2cf24)", R"("gcf24)", kSha256},
       {R"("bytes": 5)", R"("bytes": 0)", "`bytes` must be above 0"},
-      {R"("NCHW")", R"("NHWC")", "input: `layout` must be \"NCHW\""},
+      {R"("NCHW")", R"("CHWN")",
+       "input: `layout` must be \"NCHW\" (of floats) or \"NHWC\" (of bytes)"},
       {R"("RGB")", R"("BGR")", "input: `colour` must be \"RGB\""},
       {R"("width": 3)", R"("width": 0)", "input: `width` must be 1..4096"},
       {R"("width": 3)", R"("width": 4097)", "input: `width` must be 1..4096"},

@@ -62,7 +62,7 @@ Result<std::vector<float>> PictureNetwork::run(std::span<const uint8_t> rgb, int
   size_t size = 1;
   for (const int64_t n : shape) size *= static_cast<size_t>(n);
   std::vector<float> out(size);
-  TRY(session_->run({{in, {1, 3, height, width}}}, {out, shape}));
+  TRY(session_->run({{in, {1, 3, height, width}}}, out, shape));
   return out;
 }
 

@@ -32,6 +32,10 @@ Error internal(const std::string& message) {
 
 Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
 
+const char* name_of(ElementType type) {
+  return type == ElementType::kInt64 ? "int64" : type == ElementType::kUint8 ? "uint8" : "float32";
+}
+
 std::string to_text(const std::vector<int64_t>& shape) {
   std::string text;
   for (const int64_t n : shape)
@@ -46,6 +50,7 @@ TensorInfo describe(const Ort::AllocatedStringPtr& name, const Ort::TypeInfo& ty
   return {.name = name.get(),
           .type = element == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT   ? ElementType::kFloat32
                   : element == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 ? ElementType::kInt64
+                  : element == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 ? ElementType::kUint8
                                                                    : ElementType::kOther,
           .shape = tensor.GetShape()};
 }
@@ -56,8 +61,7 @@ Result<> check(const std::vector<TensorInfo>& all, const TensorInfo& wanted) {
                                 [&](const TensorInfo& info) { return info.name == wanted.name; });
   if (has == all.end()) return unsupported("the graph has no `" + wanted.name + "`");
   if (has->type != wanted.type)
-    return unsupported("`" + wanted.name + "` is not " +
-                       (wanted.type == ElementType::kInt64 ? "int64" : "float32"));
+    return unsupported("`" + wanted.name + "` is not " + name_of(wanted.type));
   if (!std::equal(has->shape.begin(), has->shape.end(), wanted.shape.begin(), wanted.shape.end(),
                   [](int64_t a, int64_t b) { return a == -1 || a == b; }))
     return unsupported("`" + wanted.name + "` is " + to_text(has->shape) + ", its manifest needs " +
@@ -114,26 +118,25 @@ Result<std::unique_ptr<Session>> Session::open(const std::string& path, Signatur
   }
 }
 
-Result<> Session::run(const std::vector<TensorView>& inputs, const TensorView& output) const {
+Result<> Session::run(const std::vector<TensorView>& inputs, std::span<float> output,
+                      const std::vector<int64_t>& shape) const {
   assert(inputs.size() == state_->signature.inputs.size());
   try {
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-    const auto wrap = [&](const TensorView& view) {
-      return std::visit(
-          [&](const auto& data) {
-            return Ort::Value::CreateTensor(memory, data.data(), data.size(), view.shape.data(),
-                                            view.shape.size());
-          },
-          view.data);
+    const auto wrap = [&]<typename T>(std::span<T> data, const std::vector<int64_t>& dims) {
+      // What is fed is not written to, though its pointer must be one that could be.
+      return Ort::Value::CreateTensor(memory, const_cast<std::remove_const_t<T>*>(data.data()),
+                                      data.size(), dims.data(), dims.size());
     };
     std::vector<const char*> names;
     std::vector<Ort::Value> values;
     for (size_t i = 0; i < inputs.size(); ++i) {
       names.push_back(state_->signature.inputs[i].name.c_str());
-      values.push_back(wrap(inputs[i]));
+      values.push_back(std::visit([&](const auto& data) { return wrap(data, inputs[i].shape); },
+                                  inputs[i].data));
     }
     const char* out_name = state_->signature.output.name.c_str();
-    Ort::Value out_value = wrap(output);
+    Ort::Value out_value = wrap(output, shape);
     state_->session.Run(Ort::RunOptions(), names.data(), values.data(), values.size(), &out_name,
                         &out_value, 1);
     return {};

@@ -13,7 +13,7 @@
 
 namespace mimeme {
 
-enum class ElementType { kFloat32, kInt64, kOther };
+enum class ElementType { kFloat32, kInt64, kUint8, kOther };
 
 // An input or output of a graph.
 struct TensorInfo {
@@ -22,9 +22,9 @@ struct TensorInfo {
   std::vector<int64_t> shape;  // -1: any
 };
 
-// A tensor that belongs to somebody else.
+// A tensor to be fed, which belongs to somebody else.
 struct TensorView {
-  std::variant<std::span<float>, std::span<int64_t>> data;
+  std::variant<std::span<const float>, std::span<const int64_t>, std::span<const uint8_t>> data;
   std::vector<int64_t> shape;
 };
 
@@ -42,9 +42,10 @@ class Session {
                                                int threads);
   ~Session();
 
-  // Takes the inputs in the signature's order; the output is written where `output.data` lies.
-  // Thread-safe, without a lock.
-  Result<> run(const std::vector<TensorView>& inputs, const TensorView& output) const;
+  // Takes the inputs in the signature's order; writes the output, floats of `shape`, to `output`.
+  // Thread-safe, without a lock. Neither is copied.
+  Result<> run(const std::vector<TensorView>& inputs, std::span<float> output,
+               const std::vector<int64_t>& shape) const;
 
  private:
   struct State;

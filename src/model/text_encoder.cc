@@ -68,7 +68,7 @@ class OnnxTextEncoder : public TextEncoder {
     }
     std::vector<float> rows(n * dim());
     const std::vector<int64_t> shape{static_cast<int64_t>(n), static_cast<int64_t>(longest)};
-    TRY(session_->run({{ids, shape}, {mask, shape}}, {rows, {shape[0], manifest_.dim}}));
+    TRY(session_->run({{ids, shape}, {mask, shape}}, rows, {shape[0], manifest_.dim}));
     if (!std::all_of(rows.begin(), rows.end(), [](float v) { return std::isfinite(v); }))
       return Error{ErrorCode::kInternal, "values that are not finite"};
     return rows;
