@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace mimeme {
 namespace {
@@ -49,14 +50,17 @@ Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::m
 }  // namespace
 
 struct PcaFitter::State {
-  explicit State(int d)
-      : dim(d), sum(Eigen::VectorXd::Zero(d)), scatter(Eigen::MatrixXd::Zero(d, d)) {}
+  explicit State(int d) : dim(d), sum(Eigen::VectorXd::Zero(d)) {}
+
+  bool keeps_rows() const { return count <= dim; }
 
   const int dim;
   int64_t count = 0;
-  Eigen::VectorXd shift;    // the first row, taken from all: the sums stay small and exact
-  Eigen::VectorXd sum;      // of shifted rows
-  Eigen::MatrixXd scatter;  // lower triangle of Σ x xᵀ of shifted rows
+  Eigen::VectorXd shift;  // the first row, taken from all: the sums stay small and exact
+  Eigen::VectorXd sum;    // of shifted rows
+  // As long as there are no more rows than dimensions: the shifted rows, a column each. Then the
+  // lower triangle of Σ x xᵀ of them.
+  Eigen::MatrixXd rows, scatter;
 };
 
 PcaFitter::PcaFitter(int dim) : state_(std::make_unique<State>(dim)) {}
@@ -72,8 +76,16 @@ void PcaFitter::add(std::span<const float> rows) {
   if (s.count == 0) s.shift = x.row(0).cast<double>();
   const Eigen::MatrixXd shifted = (x.cast<double>().rowwise() - s.shift.transpose()).transpose();
   s.sum += shifted.rowwise().sum();
-  s.scatter.selfadjointView<Eigen::Lower>().rankUpdate(shifted);
   s.count += x.rows();
+  if (s.keeps_rows()) {
+    s.rows.conservativeResize(s.dim, s.count);
+    s.rows.rightCols(x.rows()) = shifted;
+    return;
+  }
+  if (s.scatter.size() == 0) s.scatter = Eigen::MatrixXd::Zero(s.dim, s.dim);
+  auto scatter = s.scatter.selfadjointView<Eigen::Lower>();
+  if (s.rows.size() > 0) scatter.rankUpdate(std::exchange(s.rows, {}));
+  scatter.rankUpdate(shifted);
 }
 
 Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
@@ -86,22 +98,31 @@ Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
   const AllCores all_cores;
   const double n = static_cast<double>(s.count);
   const Eigen::VectorXd mean = s.sum / n;
-  Eigen::MatrixXd covariance = s.scatter;
-  covariance.selfadjointView<Eigen::Lower>().rankUpdate(mean, -n);
-  covariance /= n - 1;
-  Eigen::VectorXd variances(s.dim);  // rising
+  // The covariance X Xᵀ; or, of few rows, the smaller Xᵀ X, which has the same variances, and whose
+  // axes are brought back by X (Jolliffe, ch. 3.5).
+  Eigen::MatrixXd centred, axes;
+  if (s.keeps_rows()) {
+    centred = s.rows.colwise() - mean;
+    axes = Eigen::MatrixXd::Zero(s.count, s.count);
+    axes.selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
+  } else {
+    axes = s.scatter;
+    axes.selfadjointView<Eigen::Lower>().rankUpdate(mean, -n);
+  }
+  axes /= n - 1;
+  const auto size = static_cast<int>(axes.rows());
+  Eigen::VectorXd variances(size);  // rising
   // Divide and conquer (LAPACK dsyevd): ten times faster at 2048 × 2048 than Eigen's own QR
   // iteration.
-  if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', s.dim, covariance.data(), s.dim,
-                     variances.data()) != 0)
+  if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', size, axes.data(), size, variances.data()) != 0)
     return Error{ErrorCode::kInternal, "PCA did not converge"};
 
   const double total = variances.cwiseMax(0).sum();
   // Rounding leaves tiny variances where there are none; n rows span n−1 dimensions at most.
   const int64_t most = std::min<int64_t>(s.dim, s.count - 1);
-  const double noise = variances[s.dim - 1] * 1e-10;
+  const double noise = variances[size - 1] * 1e-10;
   int rank = 0;
-  while (rank < most && variances[s.dim - 1 - rank] > noise) ++rank;
+  while (rank < most && variances[size - 1 - rank] > noise) ++rank;
   if (!(total > 0) || rank == 0) return invalid("PCA needs images that differ");
   if (target.dim < 0 || target.dim > rank)
     return invalid("these images span " + std::to_string(rank) + " dimensions, " +
@@ -111,7 +132,7 @@ Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
   pca.input_dim = s.dim;
   double explained = 0;
   for (int i = 0; i < rank; ++i) {
-    const double ratio = variances[s.dim - 1 - i] / total;
+    const double ratio = variances[size - 1 - i] / total;
     pca.explained_variance_ratio.push_back(static_cast<float>(ratio));
     if (explained < target.variance) pca.output_dim = i + 1;
     explained += ratio;
@@ -120,8 +141,9 @@ Result<Pca> PcaFitter::fit(const PcaTarget& target) const {
 
   const Eigen::VectorXf centre = (s.shift + mean).cast<float>();
   pca.mean.assign(centre.begin(), centre.end());
-  const RowMajor components =
-      covariance.rightCols(pca.output_dim).rowwise().reverse().transpose().cast<float>();
+  axes = axes.rightCols(pca.output_dim).rowwise().reverse().eval();
+  if (s.keeps_rows()) axes = (centred * axes).colwise().normalized();
+  const RowMajor components = axes.transpose().cast<float>();
   pca.components.assign(components.data(), components.data() + components.size());
   return pca;
 }

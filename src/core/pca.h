@@ -34,8 +34,8 @@ struct PcaTarget {
   int dim = 0;
 };
 
-// Sees the rows once, in any number of chunks; memory is dim² doubles, whatever the number of rows.
-// Not thread-safe.
+// Sees the rows once, in any number of chunks; memory is dim² doubles at most, whatever the number
+// of rows. Not thread-safe.
 class PcaFitter {
  public:
   explicit PcaFitter(int dim);

@@ -87,6 +87,23 @@ TEST(Pca, FewRowsSpanFewDimensions) {
             "these images span 9 dimensions, 10 were asked for");
 }
 
+// The same rows three times over have the same axes, and are more than there are dimensions.
+TEST(Pca, FewRowsHaveTheAxesThatTheyHaveAmongMany) {
+  const auto rows = gaussian_rows(8, {5, 4, 3, 2.5F, 2, 1, 1, 1, 1, 1, 1, 1}, 3, 9);
+  PcaFitter few(12), many(12);
+  few.add(std::span(rows).first(36));
+  few.add(std::span(rows).subspan(36));
+  for (int i = 0; i < 3; ++i) many.add(rows);
+  const auto a = few.fit({.variance = 1}), b = many.fit({.variance = 1});
+  ASSERT_TRUE(a && b);
+  ASSERT_EQ(a->output_dim, 7);
+  ASSERT_EQ(b->output_dim, 7);
+  for (size_t i = 0; i < 7; ++i) {
+    EXPECT_NEAR(a->explained_variance_ratio[i], b->explained_variance_ratio[i], 1e-6);
+    EXPECT_NEAR(std::abs(dot(&a->components[i * 12], &b->components[i * 12], 12)), 1, 1e-5);
+  }
+}
+
 TEST(Pca, RefusesWhatCannotBeFitted) {
   PcaFitter none(3), one(3), alike(3), good(3);
   one.add(std::vector<float>{1, 2, 3});
