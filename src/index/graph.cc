@@ -194,10 +194,46 @@ class Linker {
       for (size_t i = 0; i < kLinks; ++i)
         if (const uint32_t other = load(links_of(row) + i); other < level_.count)
           near.push_back({compare(other), other});
-      choose(near);
+      choose(row, near);
       put(row, near);
     }
     for (const Candidate& c : near) link_back(c, row);
+  }
+
+  // Rows that no walk comes by, because all links to them were given up for others, get a link from
+  // a row near them. After link(), alone.
+  void reach_all() {
+    std::vector<bool> is_reached(level_.count, false);
+    std::vector<uint32_t> todo;
+    const auto reach = [&](uint32_t start) {
+      for (todo.push_back(start); !todo.empty();) {
+        const uint32_t row = todo.back();
+        todo.pop_back();
+        if (is_reached[row]) continue;
+        is_reached[row] = true;
+        for (size_t i = 0; i < kLinks && links_of(row)[i] < level_.count; ++i)
+          if (!is_reached[links_of(row)[i]]) todo.push_back(links_of(row)[i]);
+      }
+    };
+    const GraphView::Level& above = graph_.levels[at_ + 1];
+    for (uint32_t i = 0; i < above.count; ++i) reach(above.below[i]);
+    for (uint32_t row = 0; row < level_.count; ++row) {
+      if (is_reached[row]) continue;
+      walk_level(level_, from(row), find_starts(graph_, at_, code(row)), kBuildBreadth, INT64_MAX,
+                 [](uint32_t) { return true; });
+      std::vector<Candidate>& near = scratch.best;
+      if (near.empty()) continue;
+      std::sort(near.begin(), near.end(), nearer);
+      const auto has_room = [this](const Candidate& c) {
+        return links_of(c.row)[kLinks - 1] >= level_.count;
+      };
+      const auto found = std::find_if(near.begin(), near.end(), has_room);
+      uint32_t* links = links_of(found == near.end() ? near[0].row : found->row);
+      size_t n = 0;
+      while (n + 1 < kLinks && links[n] < level_.count) ++n;
+      links[n] = row;
+      reach(row);
+    }
   }
 
  private:
@@ -214,9 +250,14 @@ class Linker {
 
   // Leaves of the rows near one those that none of the others leads to, and if those are few, the
   // nearest of the rest: without them rows that are all alike would not find one another.
-  void choose(std::vector<Candidate>& near) const {
-    std::sort(near.begin(), near.end(), [](const Candidate& a, const Candidate& b) {
-      return a.nearness != b.nearness ? a.nearness > b.nearness : a.row < b.row;
+  void choose(uint32_t row, std::vector<Candidate>& near) const {
+    // Rows that are equally near come in another order for each row: else all would be linked to
+    // the same few of those that are all alike.
+    const auto order = [row](const Candidate& c) {
+      return (c.row ^ row * 0x9E3779B1U) * 0x85EBCA6BU;
+    };
+    std::sort(near.begin(), near.end(), [&](const Candidate& a, const Candidate& b) {
+      return a.nearness != b.nearness ? a.nearness > b.nearness : order(a) < order(b);
     });
     const auto is_same = [](const Candidate& a, const Candidate& b) { return a.row == b.row; };
     near.erase(std::unique(near.begin(), near.end(), is_same), near.end());
@@ -243,7 +284,7 @@ class Linker {
     const Comparer compare = from(of.row);
     std::vector<Candidate> near{{of.nearness, to}};
     for (size_t i = 0; i < kLinks; ++i) near.push_back({compare(load(links + i)), load(links + i)});
-    choose(near);
+    choose(of.row, near);
     put(of.row, near);
   }
 
@@ -375,6 +416,7 @@ bool Graph::grow(const GraphView& old, std::span<const Half* const> rows,
       if (l == 0 && options.progress && row % 1024 == 0 && std::this_thread::get_id() == caller)
         options.progress(row, sizes[0]);
     });
+    if (l + 1 < sizes.size() && !options.stop.stop_requested()) linker.reach_all();
   }
   return !options.stop.stop_requested();
 }
