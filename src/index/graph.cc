@@ -130,7 +130,8 @@ void walk_level(const GraphView::Level& level, const Comparer& compare,
   for (const uint32_t row : starts)
     if (row < level.count && scratch.see(row)) offer({compare(row), row});
   std::array<uint32_t, kLinks> fresh;
-  while (!next.empty() && effort > 0) {
+  while (!next.empty()) {
+    if (effort <= 0) return best.clear();  // what is nearest is not known
     const Candidate at = next.front();
     if (best.size() == breadth && at.nearness < best.front().nearness) return;
     std::pop_heap(next.begin(), next.end(), further);

@@ -52,7 +52,7 @@ struct Candidate {
 
 struct WalkOptions {
   size_t breadth = 64;  // how many of the nearest are kept while walking: recall against time
-  // Gives up after as many comparisons; what was found until then is returned.
+  // Gives up after as many comparisons, and has found nothing then.
   int64_t effort = INT64_MAX;
   std::function<bool(uint32_t row)> accept;  // which rows may be found; empty: all
 };
