@@ -410,11 +410,12 @@ bool Graph::grow(const GraphView& old, std::span<const Half* const> rows,
       }
     }
     Linker linker(graph, l, links);
+    if (l == 0 && options.progress) options.progress(linked, sizes[0]);
     // One after the other at the top: a row is compared with those before it.
     in_parallel(linked, sizes[l], l + 1 == sizes.size() ? 1 : options.threads, [&](uint32_t row) {
       if (options.stop.stop_requested()) return;
       linker.link(row);
-      if (l == 0 && options.progress && row % 1024 == 0 && std::this_thread::get_id() == caller)
+      if (l == 0 && options.progress && row % 64 == 0 && std::this_thread::get_id() == caller)
         options.progress(row, sizes[0]);
     });
     if (l + 1 < sizes.size() && !options.stop.stop_requested()) linker.reach_all();
