@@ -218,7 +218,7 @@ int queries(const std::string& work, size_t count) {
   if (!fs::exists(folder)) make_library(folder, all);
   std::printf("  MB:");
   for (const char* const file :
-       {"catalog.duckdb", "index/text.db", "index/meaning.bin", "index/flat.bin"})
+       {"catalog.duckdb", "index/text.db", "index/meaning.bin", "index/vectors.bin"})
     std::printf("  %s %.1f", file, megabytes(folder + "/" + file));
   std::printf("\n");
   time_opening(folder);

@@ -15,11 +15,12 @@ namespace {
 
 constexpr int kPage = 1024;
 
-// The index holds exactly the catalog's rows.
-Result<bool> agrees(const VectorIndex& index,
+// The index is as it was written, and holds exactly the catalog's rows.
+Result<bool> agrees(const StoredIndex& index,
                     const std::function<Result<FloatRows>(int64_t seq)>& rows_since,
                     const char* what, const CheckOptions& options, int64_t& rows) {
   rows = 0;
+  if (!index.verify()) return false;
   for (int64_t seq = 0;;) {
     const FloatRows page = TRY(rows_since(seq));
     if (page.ids.empty()) break;
@@ -81,6 +82,7 @@ Result<bool> texts_agree(Library& library, const CheckOptions& options, CheckRep
 Result<bool> parts_agree(Library& library, const CheckOptions& options, CheckReport&) {
   const auto searchable = library.searchable();
   if (!searchable || !searchable->parts) return true;
+  if (!searchable->parts->verify()) return false;
   int64_t parts = 0;
   for (int64_t seq = 0;;) {
     const auto page = TRY(library.features()->parts_since(seq, kPage, searchable->record.model));

@@ -29,15 +29,14 @@ class FollowedIndex {
 
   // Takes the index from memory, else from its file, else begins an empty one; then brings it up to
   // the source, and the file too when much has changed.
-  Result<std::shared_ptr<VectorIndex>> follow(const Source& source);
+  Result<std::shared_ptr<StoredIndex>> follow(const Source& source);
   // The next follow() reads everything from the source.
   void discard();
 
  private:
   const std::string path_;
-  std::shared_ptr<VectorIndex> index_;
+  std::shared_ptr<StoredIndex> index_;
   IndexStamp stamp_;
-  int64_t unsaved_ = 0;  // changes that the file has not
 };
 
 }  // namespace mimeme

@@ -218,7 +218,7 @@ TEST_F(IngestTest, WhileAPcaIsFittedOthersRefreshAndItCanBeStopped) {
 TEST_F(IngestTest, WhatAKilledWriterLeftOfAnIndexIsSweptAway) {
   add_picture(1);
   run(**open(), options());
-  const auto left = root_ / "library/index/flat.bin.tmp4711";
+  const auto left = root_ / "library/index/vectors.bin.tmp4711";
   std::ofstream(left) << "half an index";
   ASSERT_TRUE(open(Library::Access::kRead));
   EXPECT_TRUE(fs::exists(left)) << "another reader may be writing it";

@@ -68,8 +68,8 @@ struct LibraryOptions {
 struct Searchable {
   ProjectionRecord record;
   std::optional<Pca> pca;  // none: raw vectors, L2-normalised
-  std::shared_ptr<VectorIndex> index;
-  std::shared_ptr<VectorIndex> parts;  // of images, by part_id(); null if there is no FeatureStore
+  std::shared_ptr<StoredIndex> index;
+  std::shared_ptr<StoredIndex> parts;  // of images, by part_id(); null if there is no FeatureStore
   Background background;               // of `index`
 
   // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
@@ -91,7 +91,7 @@ struct Words {
   std::shared_ptr<TextIndex> text;
   // Of what the texts mean, as LibraryOptions::text_model has it; null as long as that model is not
   // installed or has embedded nothing.
-  std::shared_ptr<VectorIndex> meaning;
+  std::shared_ptr<StoredIndex> meaning;
   ModelId text_model = 0;  // of `meaning`
 };
 
@@ -149,7 +149,7 @@ class Library {
  private:
   explicit Library(LibraryOptions options)
       : options_(std::move(options)),
-        vectors_(options_.directory + "/index/flat.bin"),
+        vectors_(options_.directory + "/index/vectors.bin"),
         parts_(options_.directory + "/index/parts.bin"),
         meaning_(options_.directory + "/index/meaning.bin") {}
 
@@ -160,7 +160,7 @@ class Library {
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
   Result<> publish();
-  Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
+  Result<std::shared_ptr<StoredIndex>> follow_parts(const Searchable& by);
   void open_features();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();

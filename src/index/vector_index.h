@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,12 +48,13 @@ class VectorIndex {
   // slower than it need be.
   virtual std::string_view isa() const = 0;
 
-  // rows: ids.size() × dim(). An id that is there already gets the new row.
+  // rows: ids.size() × dim(). An id that is there already gets the new row. Ids are not 0.
   virtual void add(std::span<const ImageId> ids, std::span<const float> rows) = 0;
   // Unknown ids are passed over.
   virtual void remove(std::span<const ImageId> ids) = 0;
 
-  // Nearest first; equal similarities by id. query: dim() floats.
+  // Nearest first; equal similarities by id. query: dim() floats. There are min(limit, how many
+  // pass) hits.
   virtual std::vector<Hit> search(std::span<const float> query,
                                   const SearchOptions& options) const = 0;
   // The row as it is stored (f16 precision), or empty. For `check`.
@@ -60,23 +62,61 @@ class VectorIndex {
 
   // About `count` of the rows, spread evenly: n × dim(). What is typical of them all.
   virtual std::vector<float> sample(int64_t count) const = 0;
-
-  // Writes a temporary file beside `path`, syncs it, renames it: a reader sees the old file or the
-  // new one. kIo.
-  virtual Result<> save(const std::string& path, const IndexStamp& stamp) const = 0;
-};
-
-struct LoadedIndex {
-  std::unique_ptr<VectorIndex> index;
-  IndexStamp stamp;
 };
 
 // Exact search: compares with every row (f16, SIMD). The baseline that any other index is judged
 // by.
 std::unique_ptr<VectorIndex> make_flat(int dim);
-// A file that save() wrote. kNotFound; kCorrupt for anything else than a whole file of this
-// version.
-Result<LoadedIndex> load_flat(const std::string& path);
+
+struct SaveOptions {
+  int threads = 0;  // that build; 0: one for each core
+  std::stop_token stop;
+  // How many rows of `total` are linked, now and then, in the calling thread. Never if no graph is
+  // built.
+  std::function<void(int64_t linked, int64_t total)> progress;
+};
+
+// An index in a file, for as many images as the disk takes: rows that were added or removed since
+// save() are in memory and compared exactly; those of the file are found by walking a graph
+// (index/graph.h), approximately, where there are enough of them. What is found is compared
+// exactly, so similarities are those of the exact search.
+class StoredIndex : public VectorIndex {
+ public:
+  // Rows in memory, and rows of the file that are removed or replaced: what makes searches slower
+  // until the next save().
+  virtual int64_t unsaved() const = 0;
+
+  // Merges all into a new file: writes a temporary one beside `path`, syncs it, renames it, so a
+  // reader sees the old file or the new one. Searches, adds and removes go on meanwhile; what is
+  // added or removed meanwhile may or may not be in the file, but is in the index. `stamp`: the
+  // state that the index shows at least, when this is called. A second call waits for the first.
+  // kIo, kCancelled: nothing has changed.
+  virtual Result<> save(const std::string& path, const IndexStamp& stamp,
+                        const SaveOptions& options = {}) = 0;
+
+  // Reads the file as a whole. kCorrupt if it is not what was written: opening looks at its head
+  // and size only, so without this a damaged row would be believed (but nothing worse).
+  virtual Result<> verify() const = 0;
+};
+
+struct IndexOptions {
+  // From this many rows on the file has a graph. Fewer are compared one by one, which takes less
+  // than a millisecond and finds all (a walk takes as long as comparing 1,000).
+  int64_t graph_from = 10'000;
+  // How many rows a walk keeps: recall against time. So many find 99 % of the nearest ten of a
+  // million rows (bench/README.md).
+  int breadth = 96;
+};
+
+std::unique_ptr<StoredIndex> make_index(int dim, const IndexOptions& options = {});
+
+struct LoadedIndex {
+  std::unique_ptr<StoredIndex> index;
+  IndexStamp stamp;
+};
+// A file that save() wrote, mapped, not read: while it is open it may be replaced or deleted, but
+// not be cut short. kNotFound; kCorrupt for anything else than a whole file of this version.
+Result<LoadedIndex> load_index(const std::string& path, const IndexOptions& options = {});
 
 }  // namespace mimeme
 

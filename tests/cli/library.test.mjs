@@ -123,7 +123,7 @@ test('derived files can be deleted, damaged or foreign: they come back', () => {
   assert.equal(json(library, 0, 'check').clean, true);
   json(library, 0, 'add');  // looks at the pictures again
   assert.deepEqual(ask(), expected);
-  const file = path.join(index, 'flat.bin');
+  const file = path.join(index, 'vectors.bin');
   fs.writeFileSync(file, 'nonsense');
   assert.deepEqual(ask(), expected);
   const whole = fs.readFileSync(file);

@@ -1,28 +1,56 @@
+#include "index/vector_index.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <thread>
-
-#include "index/vector_index.h"
 
 namespace mimeme {
 namespace {
 
-class FlatTest : public testing::Test {
+// The contract holds wherever the rows lie.
+enum class Where { kFlat, kMemory, kFile, kGraph };
+
+class VectorIndexTest : public testing::TestWithParam<Where> {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() / ("flat_test." + std::to_string(getpid()));
+    directory_ =
+        std::filesystem::temp_directory_path() / ("vector_index_test." + std::to_string(getpid()));
     std::filesystem::create_directories(directory_);
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
-  std::string path() const { return directory_ / "flat.bin"; }
+
+  // An index with these rows.
+  std::unique_ptr<VectorIndex> with(int dim, std::span<const ImageId> ids,
+                                    std::span<const float> rows) const {
+    if (GetParam() == Where::kFlat) {
+      auto flat = make_flat(dim);
+      flat->add(ids, rows);
+      return flat;
+    }
+    auto index = make_index(dim, {.graph_from = GetParam() == Where::kGraph ? 1 : 1'000'000});
+    index->add(ids, rows);
+    if (GetParam() != Where::kMemory) {
+      EXPECT_TRUE(index->save(directory_ / "vectors.bin", {}));
+      EXPECT_EQ(index->unsaved(), 0);
+    }
+    return index;
+  }
 
   std::filesystem::path directory_;
 };
+
+std::string name_of(const testing::TestParamInfo<Where>& info) {
+  constexpr const char* kNames[] = {"Flat", "Memory", "File", "Graph"};
+  return kNames[static_cast<int>(info.param)];
+}
+INSTANTIATE_TEST_SUITE_P(In, VectorIndexTest,
+                         testing::Values(Where::kFlat, Where::kMemory, Where::kFile, Where::kGraph),
+                         name_of);
 
 std::vector<float> random_rows(int n, int dim, unsigned seed) {
   std::mt19937 random(seed);
@@ -32,13 +60,12 @@ std::vector<float> random_rows(int n, int dim, unsigned seed) {
   return rows;
 }
 
-TEST_F(FlatTest, NearestFirstWithSimilarityFromZeroToOne) {
-  const auto index = make_flat(3);
-  index->add(std::vector<ImageId>{1, 2, 3, 4},
-             std::vector<float>{1, 0, 0,     //
-                                2, 2, 0,     // 45° from the query, twice as long
-                                0, 1, 0,     // 90°
-                                -1, 0, 0});  // opposite: shown as 0
+TEST_P(VectorIndexTest, NearestFirstWithSimilarityFromZeroToOne) {
+  const auto index = with(3, std::vector<ImageId>{1, 2, 3, 4},
+                          std::vector<float>{1, 0, 0,     //
+                                             2, 2, 0,     // 45° from the query, twice as long
+                                             0, 1, 0,     // 90°
+                                             -1, 0, 0});  // opposite: shown as 0
   const auto hits = index->search(std::vector<float>{1, 0, 0}, {.limit = 10});
   ASSERT_EQ(hits.size(), 4U);
   EXPECT_EQ(hits[0].id, 1);
@@ -49,18 +76,17 @@ TEST_F(FlatTest, NearestFirstWithSimilarityFromZeroToOne) {
   EXPECT_EQ(hits[3].similarity, 0);
 }
 
-TEST_F(FlatTest, DistanceRunsOnTheVectorUnit) {
-  for (const int dim : {7, 200, 2048}) EXPECT_NE(make_flat(dim)->isa(), "serial") << dim;
+TEST_P(VectorIndexTest, DistanceRunsOnTheVectorUnit) {
+  for (const int dim : {7, 200, 2048}) EXPECT_NE(with(dim, {}, {})->isa(), "serial") << dim;
 }
 
-TEST_F(FlatTest, AgreesWithPlainArithmetic) {
+TEST_P(VectorIndexTest, AgreesWithPlainArithmetic) {
   constexpr int kDim = 37, kCount = 500;
   const auto rows = random_rows(kCount, kDim, 1);
   const auto query = random_rows(1, kDim, 2);
-  const auto index = make_flat(kDim);
   std::vector<ImageId> ids(kCount);
   for (int i = 0; i < kCount; ++i) ids[static_cast<size_t>(i)] = 100 + i;
-  index->add(ids, rows);
+  const auto index = with(kDim, ids, rows);
   const auto hits = index->search(query, {.limit = kCount});
   ASSERT_EQ(hits.size(), static_cast<size_t>(kCount));
   for (const Hit& hit : hits) {
@@ -78,9 +104,9 @@ TEST_F(FlatTest, AgreesWithPlainArithmetic) {
   }));
 }
 
-TEST_F(FlatTest, LimitThresholdAndFilterHold) {
-  const auto index = make_flat(2);
-  index->add(std::vector<ImageId>{1, 2, 3, 4}, std::vector<float>{1, 0, 1, 0.1F, 1, 0.2F, 0, 1});
+TEST_P(VectorIndexTest, LimitThresholdAndFilterHold) {
+  const auto index =
+      with(2, std::vector<ImageId>{1, 2, 3, 4}, std::vector<float>{1, 0, 1, 0.1F, 1, 0.2F, 0, 1});
   const std::vector<float> query{1, 0};
   EXPECT_EQ(index->search(query, {.limit = 2}).size(), 2U);
   EXPECT_EQ(index->search(query, {.limit = 10, .min_similarity = 0.5}).size(), 3U);
@@ -92,9 +118,8 @@ TEST_F(FlatTest, LimitThresholdAndFilterHold) {
   EXPECT_TRUE(index->search(query, {.limit = 0}).empty());
 }
 
-TEST_F(FlatTest, ZeroIsSimilarToNothing) {
-  const auto index = make_flat(2);
-  index->add(std::vector<ImageId>{1, 2}, std::vector<float>{0, 0, 1, 0});
+TEST_P(VectorIndexTest, ZeroIsSimilarToNothing) {
+  const auto index = with(2, std::vector<ImageId>{1, 2}, std::vector<float>{0, 0, 1, 0});
   EXPECT_TRUE(index->search(std::vector<float>{0, 0}, {}).empty());
   const auto hits = index->search(std::vector<float>{1, 0}, {.limit = 2});
   ASSERT_EQ(hits.size(), 2U);
@@ -102,9 +127,8 @@ TEST_F(FlatTest, ZeroIsSimilarToNothing) {
   EXPECT_EQ(hits[1].similarity, 0);
 }
 
-TEST_F(FlatTest, AddReplacesAndRemoveForgets) {
-  const auto index = make_flat(2);
-  index->add(std::vector<ImageId>{1, 2, 3}, std::vector<float>{1, 0, 0, 1, 1, 1});
+TEST_P(VectorIndexTest, AddReplacesAndRemoveForgets) {
+  const auto index = with(2, std::vector<ImageId>{1, 2, 3}, std::vector<float>{1, 0, 0, 1, 1, 1});
   index->add(std::vector<ImageId>{1}, std::vector<float>{0, -1});
   index->remove(std::vector<ImageId>{2, 99});
   EXPECT_EQ(index->size(), 2);
@@ -116,51 +140,11 @@ TEST_F(FlatTest, AddReplacesAndRemoveForgets) {
   EXPECT_EQ(hits[0].id, 3);
 }
 
-TEST_F(FlatTest, SavedFileLoadsAsItWas) {
-  const auto index = make_flat(5);
-  const auto rows = random_rows(20, 5, 3);
-  std::vector<ImageId> ids;
-  for (ImageId id = 1; id <= 20; ++id) ids.push_back(id * 1'000'000'000'000);
-  index->add(ids, rows);
-  ASSERT_TRUE(index->save(path(), {.generation = 7, .seq = 42}));
-  const auto loaded = load_flat(path());
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_EQ(loaded->stamp, (IndexStamp{7, 42}));
-  EXPECT_EQ(loaded->index->size(), 20);
-  for (const ImageId id : ids) EXPECT_EQ(loaded->index->row(id), index->row(id));
-}
-
-TEST_F(FlatTest, AnyCutOrForeignFileIsRefused) {
-  const auto index = make_flat(4);
-  index->add(std::vector<ImageId>{1, 2}, random_rows(2, 4, 4));
-  ASSERT_TRUE(index->save(path(), {}));
-  const auto size = std::filesystem::file_size(path());
-  for (uintmax_t cut = 0; cut < size; ++cut) {
-    std::filesystem::resize_file(path(), cut);
-    const auto loaded = load_flat(path());
-    ASSERT_FALSE(loaded) << cut;
-    EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
-    ASSERT_TRUE(index->save(path(), {}));
-  }
-  std::ofstream(path()) << std::string(4096, 'x');
-  EXPECT_EQ(load_flat(path()).error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(load_flat(path() + ".none").error().code, ErrorCode::kNotFound);
-}
-
-TEST_F(FlatTest, AFileThatCannotBeWrittenLeavesNothingBehind) {
-  const auto index = make_flat(2);
-  const auto saved = index->save((directory_ / "no" / "flat.bin").string(), {});
-  ASSERT_FALSE(saved);
-  EXPECT_EQ(saved.error().code, ErrorCode::kIo);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_));
-}
-
-TEST_F(FlatTest, SearchesRunBesideAddsAndRemoves) {
-  const auto index = make_flat(16);
+TEST_P(VectorIndexTest, SearchesRunBesideAddsAndRemoves) {
   const auto rows = random_rows(64, 16, 5);
   std::vector<ImageId> ids(64);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<ImageId>(i + 1);
-  index->add(ids, rows);
+  const auto index = with(16, ids, rows);
   std::jthread writer([&] {
     for (int round = 0; round < 200; ++round) {
       index->remove(std::span(ids).first(32));

@@ -1,0 +1,310 @@
+// The vector index beside hnswlib, FAISS and DuckDB's scan, on clustered vectors of our own making.
+//     mimeme_ann_bench ROWS [DIM [FOLDER [PEER]]]
+// Built graphs stay in FOLDER (default: ann-bench-data) and are used again. PEER: beside this one
+// only (hnswlib, FAISS). Rounds are interleaved,
+// because machines drift.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "bench/ann_peers.h"
+#include "index/vector_index.h"
+
+namespace mimeme {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+constexpr int kHits = 10;
+constexpr size_t kQueries = 1000;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void need(const Result<>& result) {
+  if (result) return;
+  std::fprintf(stderr, "ann_bench: %s\n", result.error().message.c_str());
+  std::exit(1);
+}
+
+template <typename T>
+T need(Result<T> result) {
+  if (!result) {
+    std::fprintf(stderr, "ann_bench: %s\n", result.error().message.c_str());
+    std::exit(1);
+  }
+  return *std::move(result);
+}
+
+double resident_mib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
+  return 0;
+}
+
+// `work` on each of [0, n), by so many threads.
+void each(size_t n, int threads, const std::function<void(size_t)>& work) {
+  std::atomic<size_t> next = 0;
+  const auto all = [&] {
+    for (size_t i = 0; (i = next++) < n;) work(i);
+  };
+  std::vector<std::jthread> others;
+  for (int t = 1; t < threads; ++t) others.emplace_back(all);
+  all();
+}
+
+// Row number `first` + 0..n of an endless sequence: around one of `clusters` centres, the variance
+// of component d falling as 1/(d + 1), as that of PCA's components does; length 1.
+std::vector<float> make_rows(uint64_t first, size_t n, size_t dim, size_t clusters) {
+  std::vector<float> deviation(dim), centres(clusters * dim), rows(n * dim);
+  for (size_t d = 0; d < dim; ++d) deviation[d] = 1 / std::sqrt(1.0F + static_cast<float>(d));
+  each(clusters, 2, [&](size_t c) {
+    std::minstd_rand random(c * 7919 + 1);
+    random.discard(3);
+    std::normal_distribution<float> normal;
+    for (size_t d = 0; d < dim; ++d) centres[c * dim + d] = normal(random) * deviation[d];
+  });
+  each(n, 2, [&](size_t i) {
+    std::minstd_rand random((first + i) * 104729 + 12345);
+    random.discard(3);
+    size_t centre = random() * uint64_t{2147483647};
+    centre = (centre + random()) % clusters * dim;
+    std::normal_distribution<float> normal;
+    double squares = 0;
+    for (size_t d = 0; d < dim; ++d) {
+      float& v = rows[i * dim + d];
+      v = centres[centre + d] + 0.7F * normal(random) * deviation[d];
+      squares += v * v;
+    }
+    const auto scale = static_cast<float>(1 / std::sqrt(squares));
+    for (size_t d = 0; d < dim; ++d) rows[i * dim + d] *= scale;
+  });
+  return rows;
+}
+
+struct Contender {
+  std::string name;
+  std::function<void(int breadth)> set_breadth;
+  std::function<std::vector<int64_t>(std::span<const float>)> search;
+  double mib = 0;
+  int breadth = 0;
+  double recall = 0;
+  std::vector<double> rate_1, rate_2;
+};
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+class Bench {
+ public:
+  Bench(size_t n, size_t dim, const std::string& folder) : n_(n), dim_(dim), folder_(folder) {
+    fs::create_directories(folder);
+    rows_ = make_rows(0, n, dim, std::max<size_t>(1, n / 100));
+    queries_ = make_rows(uint64_t{1} << 40, kQueries, dim, std::max<size_t>(1, n / 100));
+    ids_.resize(n);
+    std::iota(ids_.begin(), ids_.end(), 1);
+  }
+
+  void run(const std::string& only) {
+    std::printf("%zu rows of %zu, %d hits, %zu queries; build: " MIMEME_BUILD_TYPE
+                ", gcc " __VERSION__ "\n\n",
+                n_, dim_, kHits, kQueries);
+    exact();
+    add_ours();
+    for (auto& peer : peers_)
+      if (peer->name().starts_with(only)) add(*peer);
+    std::printf(
+        "\n| | breadth | recall@10 | q/s, 1 thread | q/s, 2 threads | MiB resident | bytes a row "
+        "|\n"
+        "|---|---|---|---|---|---|---|\n");
+    for (Contender& each_one : contenders_) find_breadth(each_one);
+    for (int round = 0; round < 5; ++round)
+      for (Contender& c : contenders_) {
+        c.rate_1.push_back(rate(c, 1));
+        c.rate_2.push_back(rate(c, 2));
+      }
+    for (const Contender& c : contenders_)
+      std::printf("| %s | %d | %.4f | %.0f | %.0f | %.0f | %.0f |\n", c.name.c_str(), c.breadth,
+                  c.recall, median(c.rate_1), median(c.rate_2), c.mib,
+                  c.mib * 1048576 / static_cast<double>(n_));
+    std::printf("\nours with its own breadth: recall %.4f\n",
+                (contenders_[0].set_breadth(0), recall(contenders_[0])));
+    add_thousand();
+    std::fflush(stdout);
+    const double duckdb =
+        duckdb_scan_ms(rows_, static_cast<int>(dim_), std::span(queries_).first(5 * dim_), kHits);
+    std::printf("DuckDB's scan, 2 threads, best of 5: %.1f ms\n", duckdb);
+  }
+
+ private:
+  std::string file(const std::string& name) const {
+    return folder_ + "/" + name + "-" + std::to_string(n_) + "-" + std::to_string(dim_);
+  }
+  std::span<const float> query(size_t q) const {
+    return std::span(queries_).subspan(q * dim_, dim_);
+  }
+
+  // The truth, and what an exact scan takes beside adding the same bytes up.
+  void exact() {
+    const auto flat = make_flat(static_cast<int>(dim_));
+    flat->add(ids_, rows_);
+    const auto start = Clock::now();
+    for (size_t q = 0; q < 5; ++q) flat->search(query(q), {.limit = kHits});
+    const double scan = seconds_since(start) / 5;
+    const std::vector<uint64_t> same_bytes(n_ * dim_ / 4, 1);
+    const auto sum_start = Clock::now();
+    uint64_t sum = 0;
+    for (int i = 0; i < 5; ++i)
+      for (const uint64_t word : same_bytes) sum += word;
+    const double read = seconds_since(sum_start) / 5;
+    std::printf("exact scan (f16), 1 thread: %.2f ms; adding up the same bytes: %.2f ms (%d)\n",
+                scan * 1e3, read * 1e3, static_cast<int>(sum % 2));
+    truth_.resize(kQueries * kHits);
+    std::fstream known(file("truth"), std::ios::in | std::ios::binary);
+    const auto bytes = static_cast<std::streamsize>(truth_.size() * sizeof(int64_t));
+    if (known.read(reinterpret_cast<char*>(truth_.data()), bytes)) return;
+    each(kQueries, 2, [&](size_t q) {
+      const auto hits = flat->search(query(q), {.limit = kHits});
+      for (size_t i = 0; i < hits.size(); ++i) truth_[q * kHits + i] = hits[i].id - 1;
+    });
+    std::ofstream(file("truth"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(truth_.data()), bytes);
+  }
+
+  void add_ours() {
+    const std::string path = file("mimeme");
+    if (!fs::exists(path)) {
+      const auto index = make_index(static_cast<int>(dim_), {.graph_from = 0});
+      index->add(ids_, rows_);
+      const auto start = Clock::now();
+      need(index->save(path, {}));
+      std::printf("mimeme: built and written in %.1f s, %.0f MiB on disk\n", seconds_since(start),
+                  static_cast<double>(fs::file_size(path)) / 1048576);
+    }
+    const double before = resident_mib();
+    const auto start = Clock::now();
+    ours_ = need(load_index(path)).index;
+    std::printf("mimeme: opened in %.2f ms\n", seconds_since(start) * 1e3);
+    Contender contender{.name = "mimeme"};
+    contender.set_breadth = [this, path](int breadth) {
+      IndexOptions options;
+      if (breadth > 0) options.breadth = breadth;
+      ours_ = need(load_index(path, options)).index;
+    };
+    contender.search = [this](std::span<const float> wanted) {
+      std::vector<int64_t> found;
+      for (const Hit& hit : ours_->search(wanted, {.limit = kHits})) found.push_back(hit.id - 1);
+      return found;
+    };
+    warm(contender);
+    contender.mib = resident_mib() - before;
+    contenders_.push_back(std::move(contender));
+  }
+
+  void add(AnnPeer& peer) {
+    std::string name = peer.name();
+    const std::string path = file(name.substr(0, name.find(' ')));
+    if (!fs::exists(path)) {
+      const auto start = Clock::now();
+      peer.build(rows_, path);
+      std::printf("%s: built and written in %.1f s\n", name.c_str(), seconds_since(start));
+      std::fflush(stdout);
+    }
+    const double before = resident_mib();
+    peer.open(path);
+    Contender contender{.name = std::move(name)};
+    contender.set_breadth = [&peer](int breadth) { peer.set_breadth(breadth); };
+    contender.search = [&peer](std::span<const float> wanted) {
+      return peer.search(wanted, kHits);
+    };
+    contender.set_breadth(50);
+    warm(contender);
+    contender.mib = resident_mib() - before;
+    contenders_.push_back(std::move(contender));
+  }
+
+  // So many queries that about every page has been touched.
+  void warm(const Contender& contender) const {
+    each(n_ / 100, 2,
+         [&](size_t i) { contender.search(std::span(rows_).subspan(i * 100 * dim_, dim_)); });
+  }
+
+  double recall(const Contender& contender) const {
+    std::atomic<size_t> found = 0;
+    each(kQueries, 2, [&](size_t q) {
+      const auto hits = contender.search(query(q));
+      const std::set<int64_t> set(hits.begin(), hits.end());
+      for (int i = 0; i < kHits; ++i)
+        found += set.count(truth_[q * kHits + static_cast<size_t>(i)]);
+    });
+    return static_cast<double>(found) / (kQueries * kHits);
+  }
+
+  void find_breadth(Contender& contender) const {
+    for (int breadth = 10; breadth <= 1000; breadth += breadth < 40 ? 4 : breadth / 10) {
+      contender.set_breadth(contender.breadth = breadth);
+      contender.recall = recall(contender);
+      if (contender.recall >= 0.99) return;
+    }
+  }
+
+  double rate(const Contender& contender, int threads) const {
+    const auto start = Clock::now();
+    each(kQueries, threads, [&](size_t q) { contender.search(query(q)); });
+    return kQueries / seconds_since(start);
+  }
+
+  void add_thousand() {
+    const auto more = make_rows(n_, 1000, dim_, std::max<size_t>(1, n_ / 100));
+    std::vector<ImageId> ids(1000);
+    std::iota(ids.begin(), ids.end(), static_cast<ImageId>(n_ + 1));
+    auto start = Clock::now();
+    ours_->add(ids, more);
+    std::printf("mimeme: 1,000 rows added in %.2f ms", seconds_since(start) * 1e3);
+    start = Clock::now();
+    need(ours_->save(file("mimeme") + ".grown", {}));
+    std::printf(", merged and written in %.1f s\n", seconds_since(start));
+    ours_.reset();
+    fs::remove(file("mimeme") + ".grown");
+  }
+
+  const size_t n_, dim_;
+  const std::string folder_;
+  std::vector<float> rows_, queries_;
+  std::vector<ImageId> ids_;
+  std::vector<int64_t> truth_;
+  std::vector<std::unique_ptr<AnnPeer>> peers_ = ann_peers(static_cast<int>(dim_));
+  std::unique_ptr<StoredIndex> ours_;
+  std::vector<Contender> contenders_;
+};
+
+}  // namespace
+}  // namespace mimeme
+
+int main(int argc, char** argv) {
+  if (argc < 2 || std::atoll(argv[1]) < 100) {
+    std::fprintf(stderr, "usage: mimeme_ann_bench ROWS [DIM [FOLDER [PEER]]]\n");
+    return 2;
+  }
+  mimeme::Bench(static_cast<size_t>(std::atoll(argv[1])),
+                argc > 2 ? static_cast<size_t>(std::atoll(argv[2])) : 200,
+                argc > 3 ? argv[3] : "ann-bench-data")
+      .run(argc > 4 ? argv[4] : "");
+}
