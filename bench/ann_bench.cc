@@ -229,6 +229,7 @@ class Bench {
     }
     const double before = resident_mib();
     peer.open(path);
+    peer.set_rows(rows_);
     Contender contender{.name = std::move(name)};
     contender.set_breadth = [&peer](int breadth) { peer.set_breadth(breadth); };
     contender.search = [&peer](std::span<const float> wanted) {

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <thread>
+#include <usearch/index_dense.hpp>
 
 #ifdef MIMEME_HNSWLIB
 #include <hnswlib/hnswlib.h>
@@ -92,6 +95,77 @@ class Faiss : public AnnPeer {
 };
 #endif
 
+// Codes like ours (8 bits of each row's own maximum), the best of them compared exactly as floats.
+class Usearch : public AnnPeer {
+  using Index = unum::usearch::index_dense_gt<uint64_t, uint32_t>;
+
+ public:
+  explicit Usearch(int dim) : dim_(static_cast<size_t>(dim)) {}
+  std::string name() const override { return "USearch i8"; }
+  void build(std::span<const float> rows, const std::string& path) override {
+    Index index = make();
+    const size_t n = rows.size() / dim_;
+    if (!index.try_reserve({n, 2})) std::abort();
+    std::atomic<size_t> next = 0;
+    const auto work = [&](size_t thread) {
+      for (size_t i = 0; (i = next++) < n;)
+        if (!index.add(i, code(rows.subspan(i * dim_, dim_)).data(), thread)) std::abort();
+    };
+    {
+      const std::jthread other([&] { work(1); });
+      work(0);
+    }
+    if (!index.save(path.c_str())) std::abort();
+  }
+  void open(const std::string& path) override {
+    index_ = std::make_unique<Index>(make());
+    if (!index_->view(path.c_str()) || !index_->try_reserve({index_->size(), 2})) std::abort();
+  }
+  void set_rows(std::span<const float> rows) override { rows_ = rows; }
+  void set_breadth(int breadth) override {
+    index_->change_expansion_search(static_cast<size_t>(breadth));
+  }
+  std::vector<int64_t> search(std::span<const float> query, int k) const override {
+    const auto wanted = static_cast<size_t>(k);
+    auto found = index_->search(code(query).data(), wanted * 5 / 4 + 10);
+    if (!found) std::abort();
+    std::vector<std::pair<float, int64_t>> ranked;
+    for (size_t i = 0; i < found.size(); ++i) {
+      const auto key = static_cast<int64_t>(found[i].member.key);
+      const float* row = rows_.data() + static_cast<size_t>(key) * dim_;
+      ranked.emplace_back(std::inner_product(query.begin(), query.end(), row, 0.0F), key);
+    }
+    std::sort(ranked.rbegin(), ranked.rend());
+    std::vector<int64_t> positions;
+    for (size_t i = 0; i < std::min(wanted, ranked.size()); ++i)
+      positions.push_back(ranked[i].second);
+    return positions;
+  }
+
+ private:
+  Index make() const {
+    unum::usearch::index_dense_config_t config(kPeerLinks, kPeerBuildBreadth, 64);
+    config.enable_key_lookups = false;
+    auto made = Index::make(
+        {dim_, unum::usearch::metric_kind_t::cos_k, unum::usearch::scalar_kind_t::i8_k}, config);
+    if (!made) std::abort();
+    return std::move(made.index);
+  }
+  std::vector<unum::usearch::i8_t> code(std::span<const float> row) const {
+    float largest = 0;
+    for (const float v : row) largest = std::max(largest, std::abs(v));
+    std::vector<unum::usearch::i8_t> code(dim_);
+    for (size_t d = 0; d < dim_; ++d)
+      code[d] = static_cast<unum::usearch::i8_t>(
+          static_cast<int8_t>(std::lround(row[d] * 127 / largest)));
+    return code;
+  }
+
+  const size_t dim_;
+  std::span<const float> rows_;
+  std::unique_ptr<Index> index_;
+};
+
 void need(duckdb_state state, const char* what) {
   if (state == DuckDBSuccess) return;
   std::fprintf(stderr, "ann_bench: DuckDB: %s\n", what);
@@ -107,6 +181,7 @@ std::vector<std::unique_ptr<AnnPeer>> ann_peers([[maybe_unused]] int dim) {
 #else
   std::fprintf(stderr, "ann_bench: built WITHOUT hnswlib (apt: libhnswlib-dev)\n");
 #endif
+  peers.push_back(std::make_unique<Usearch>(dim));
 #ifdef MIMEME_FAISS
   peers.push_back(std::make_unique<Faiss>(dim));
 #else

@@ -18,6 +18,8 @@ class AnnPeer {
   // Builds and writes to `path`.
   virtual void build(std::span<const float> rows, const std::string& path) = 0;
   virtual void open(const std::string& path) = 0;
+  // For those that keep codes only: the rows themselves, to compare the best exactly.
+  virtual void set_rows(std::span<const float> /*rows*/) {}
   virtual void set_breadth(int breadth) = 0;
   virtual std::vector<int64_t> search(std::span<const float> query, int k) const = 0;
 };

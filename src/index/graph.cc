@@ -117,6 +117,9 @@ void walk_level(const GraphView::Level& level, const Comparer& compare,
   const auto offer = [&](const Candidate& c) {
     const bool is_full = best.size() == breadth;
     if (is_full && c.nearness <= best.front().nearness) return;
+    // It is likely to be gone to, and soon.
+    __builtin_prefetch(level.links + size_t{c.row} * kLinks);
+    __builtin_prefetch(level.links + size_t{c.row} * kLinks + kLinks / 2);
     next.push_back(c);
     std::push_heap(next.begin(), next.end(), further);
     if (!accept(c.row)) return;

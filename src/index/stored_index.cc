@@ -24,8 +24,8 @@ constexpr uint32_t kAsked = 400;
 constexpr uint32_t kMustPass = 4;
 
 // So many of the nearest by their codes are compared exactly. More find no more: of a million rows,
-// those nearest ten that the walk comes by are among the first twenty by their codes.
-size_t compared_exactly(size_t limit) { return limit + limit / 4 + 10; }
+// those nearest ten that the walk comes by are among the first sixteen by their codes.
+size_t compared_exactly(size_t limit) { return limit + limit / 4 + 4; }
 
 using Ids = std::unordered_set<ImageId>;
 
