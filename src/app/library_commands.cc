@@ -194,7 +194,8 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
   }
   if (searchable)
     rows.push_back(
-        {"searchable", fmt::format("{} (exact, {})", count_of(searchable->index->size(), "image"),
+        {"searchable", fmt::format("{} ({}, {})", count_of(searchable->index->size(), "image"),
+                                   searchable->index->has_graph() ? "by a graph" : "exact",
                                    searchable->index->isa())});
   rows.push_back(
       {"words", fmt::format("{} read, {} described ({} by you), {} with a category, {} suggested",

@@ -94,6 +94,7 @@ Result<> Library::reopen(Access access) {
     for (const auto& entry : fs::directory_iterator(directory / "index", error))
       if (entry.path().filename().string().find(".tmp") != std::string::npos)
         fs::remove(entry.path(), error);
+    fs::remove(directory / "index/flat.bin", error);  // what vectors.bin was before it had a graph
   }
   catalog_ = TRY(
       Catalog::open(file, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));

@@ -43,6 +43,10 @@ class Stored : public StoredIndex {
     std::shared_lock lock(mu_);
     return static_cast<int64_t>(living_in_file() + recent_.size());
   }
+  bool has_graph() const override {
+    std::shared_lock lock(mu_);
+    return file_ && file_->has_graph();
+  }
   int64_t unsaved() const override {
     std::shared_lock lock(mu_);
     return static_cast<int64_t>(gone_count_ + recent_.size());

@@ -185,6 +185,7 @@ TEST_F(StoredIndexTest, ReplacedAndRemovedRowsAreForgotten) {
   EXPECT_EQ(index->unsaved(), 250 + 50);
   ASSERT_TRUE(index->save(path(), {}));  // grows: the removed stay in the graph
   EXPECT_EQ(index->unsaved(), 0);
+  EXPECT_TRUE(index->has_graph());
   check(*index);
   const auto grown = load_index(path(), kWithGraph);
   ASSERT_TRUE(grown);

@@ -82,6 +82,8 @@ struct SaveOptions {
 // exactly, so similarities are those of the exact search.
 class StoredIndex : public VectorIndex {
  public:
+  // Whether the file's rows are found by walking a graph; else every search is exact.
+  virtual bool has_graph() const = 0;
   // Rows in memory, and rows of the file that are removed or replaced: what makes searches slower
   // until the next save().
   virtual int64_t unsaved() const = 0;
