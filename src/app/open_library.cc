@@ -23,8 +23,8 @@ Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
   return Turn(this);
 }
 
-Result<OpenedLibrary> open_library(const Context& context, Library::Access access,
-                                   ProgressBar& bar) {
+Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
+                                   Merge merge) {
   if (SharedLibrary* const held = context.held) {
     if (access == Library::Access::kRead) return OpenedLibrary(held->library(), nullptr);
     SharedLibrary::Turn turn = held->try_take_turn();
@@ -37,6 +37,7 @@ Result<OpenedLibrary> open_library(const Context& context, Library::Access acces
   }
   auto library = TRY(Library::open({.directory = context.library,
                                     .model_folders = context.model_folders,
+                                    .merge = merge,
                                     .progress =
                                         [](const char* what, int64_t done, int64_t total) {
                                           if (auto* const shown = ProgressBar::of_this_thread())

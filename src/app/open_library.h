@@ -62,8 +62,8 @@ class OpenedLibrary {
 // The errors of Library::open. In a server: waits until no other command writes, if this one is to;
 // kCancelled if it is hung up on meanwhile. What has to be derived, now and later, is shown by the
 // bar of the thread that asks for it.
-Result<OpenedLibrary> open_library(const Context& context, Library::Access access,
-                                   ProgressBar& bar);
+Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
+                                   Merge merge = Merge::kAtOnce);
 
 }  // namespace mimeme
 

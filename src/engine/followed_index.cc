@@ -1,5 +1,7 @@
 #include "engine/followed_index.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -9,6 +11,8 @@ namespace mimeme {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int kNice = 10;  // of what merges behind: requests go first
 
 // What is not in the file is read again from the catalog on every opening, and compared with every
 // query: 4,096 rows take about as long as walking the graph of a million (0.3 ms). Against that
@@ -22,6 +26,7 @@ bool is_due(int64_t unsaved, int64_t size) {
 
 Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source) {
   if (!index_ || stamp_.generation != source.generation) {
+    merging_ = {};  // of another index: stopped, and waited for
     auto loaded = load_index(path_);
     if (loaded && loaded->stamp.generation == source.generation &&
         loaded->index->dim() == source.dim) {
@@ -40,6 +45,7 @@ Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source)
   auto removals = TRY(source.removals_since(stamp_.seq));
   if (removals.seq < stamp_.seq) {
     // An older copy of the catalog was put in place: what came after it is not known to it.
+    merging_ = {};
     index_ = make_index(source.dim);
     stamp_.seq = 0;
     removals = TRY(source.removals_since(0));
@@ -57,17 +63,29 @@ Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source)
   log(LogLevel::kDebug, path_ + ": " + std::to_string(index_->size()) + " vectors, " +
                             std::to_string(index_->unsaved()) + " changes since it was written");
 
-  if (is_due(index_->unsaved(), index_->size())) {
-    std::error_code ignored;
-    fs::create_directories(fs::path(path_).parent_path(), ignored);
-    const auto saved = index_->save(
-        path_, stamp_, {.progress = [&](int64_t linked, int64_t) { source.progress(linked); }});
-    if (!saved) log(LogLevel::kDebug, "index kept in memory only: " + saved.error().message);
+  if (!is_due(index_->unsaved(), index_->size())) return index_;
+  if (when_ == Merge::kAtOnce) {
+    merge(*index_, stamp_, {.progress = [&](int64_t linked, int64_t) { source.progress(linked); }});
+  } else if (!is_merging_.exchange(true)) {
+    merging_ = std::jthread([this, index = index_, stamp = stamp_](const std::stop_token& stop) {
+      setpriority(PRIO_PROCESS, 0, kNice);  // Linux: of this thread
+      merge(*index, stamp, {.threads = 1, .stop = stop});
+      is_merging_ = false;
+    });
   }
   return index_;
 }
 
+void FollowedIndex::merge(StoredIndex& index, const IndexStamp& stamp,
+                          const SaveOptions& options) const {
+  std::error_code ignored;
+  fs::create_directories(fs::path(path_).parent_path(), ignored);
+  if (const auto saved = index.save(path_, stamp, options); !saved)
+    log(LogLevel::kDebug, "index kept in memory only: " + saved.error().message);
+}
+
 void FollowedIndex::discard() {
+  merging_ = {};  // stopped, and waited for
   std::error_code ignored;
   fs::remove(path_, ignored);
   index_ = nullptr;

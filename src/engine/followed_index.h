@@ -1,17 +1,27 @@
-// A vector index that follows the catalog: kept in memory and in a file, caught up with what has
-// changed since, made anew if it is of another generation. Losing the file loses nothing.
+// A vector index that follows the catalog: kept in a file, and what has changed since then in
+// memory; made anew if it is of another generation. Losing the file loses nothing.
 #ifndef MIMEME_ENGINE_FOLLOWED_INDEX_H_
 #define MIMEME_ENGINE_FOLLOWED_INDEX_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "base/result.h"
 #include "index/vector_index.h"
 #include "store/catalog.h"
 
 namespace mimeme {
+
+// When many changes are merged into the file, which takes as long as the file is large.
+enum class Merge {
+  kAtOnce,  // follow() returns when it is done
+  // By a thread of its own, on one core at a lower priority, for a process that stays: searches and
+  // changes go on. It is given up when the FollowedIndex ends.
+  kBehind,
+};
 
 // Not thread-safe; the index that it gives is.
 class FollowedIndex {
@@ -25,18 +35,23 @@ class FollowedIndex {
     std::function<void(int64_t indexed)> progress;
   };
 
-  explicit FollowedIndex(std::string path) : path_(std::move(path)) {}
+  FollowedIndex(std::string path, Merge when) : path_(std::move(path)), when_(when) {}
 
   // Takes the index from memory, else from its file, else begins an empty one; then brings it up to
-  // the source, and the file too when much has changed.
+  // the source, and the file too when much has changed (then or later).
   Result<std::shared_ptr<StoredIndex>> follow(const Source& source);
   // The next follow() reads everything from the source.
   void discard();
 
  private:
+  void merge(StoredIndex& index, const IndexStamp& stamp, const SaveOptions& options) const;
+
   const std::string path_;
+  const Merge when_;
   std::shared_ptr<StoredIndex> index_;
   IndexStamp stamp_;
+  std::atomic<bool> is_merging_ = false;
+  std::jthread merging_;
 };
 
 }  // namespace mimeme

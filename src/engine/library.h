@@ -58,6 +58,7 @@ struct LibraryOptions {
   std::function<Result<std::unique_ptr<ObjectDetector>>(const std::string& manifest_path,
                                                         int threads)>
       open_object_detector = mimeme::open_object_detector;
+  Merge merge = Merge::kAtOnce;  // of the vector indexes
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
@@ -149,9 +150,9 @@ class Library {
  private:
   explicit Library(LibraryOptions options)
       : options_(std::move(options)),
-        vectors_(options_.directory + "/index/vectors.bin"),
-        parts_(options_.directory + "/index/parts.bin"),
-        meaning_(options_.directory + "/index/meaning.bin") {}
+        vectors_(options_.directory + "/index/vectors.bin", options_.merge),
+        parts_(options_.directory + "/index/parts.bin", options_.merge),
+        meaning_(options_.directory + "/index/meaning.bin", options_.merge) {}
 
   Result<> reopen(Access access);
   bool is_stale();

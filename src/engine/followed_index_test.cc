@@ -1,0 +1,93 @@
+#include "engine/followed_index.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+namespace mimeme {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDim = 4;
+
+class FollowedIndexTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = fs::temp_directory_path() / ("followed_index_test." + std::to_string(getpid()));
+    fs::remove_all(directory_);
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+  std::string path() const { return directory_ / "vectors.bin"; }
+
+  // So many rows; the change number of a row is its id.
+  FollowedIndex::Source source(int64_t generation, int64_t rows) const {
+    return {.generation = generation,
+            .dim = kDim,
+            .removals_since = [rows](int64_t) { return Catalog::Removals{.ids = {}, .seq = rows}; },
+            .rows_since =
+                [rows](int64_t seq) {
+                  FloatRows page{.ids = {}, .rows = {}, .seq = seq};
+                  for (; page.seq < rows && page.ids.size() < 100; ++page.seq) {
+                    page.ids.push_back(page.seq + 1);
+                    for (int d = 0; d < kDim; ++d)
+                      page.rows.push_back(static_cast<float>(page.seq % (d + 2)) + 1);
+                  }
+                  return page;
+                },
+            .progress = [](int64_t) {}};
+  }
+  // Of the file: rows, or -1.
+  int64_t rows_in_file(int64_t generation) const {
+    const auto loaded = load_index(path());
+    return loaded && loaded->stamp.generation == generation ? loaded->index->size() : -1;
+  }
+
+  fs::path directory_;
+};
+
+TEST_F(FollowedIndexTest, ChangesAreInTheFileWhenFollowReturns) {
+  FollowedIndex followed(path(), Merge::kAtOnce);
+  const auto index = followed.follow(source(1, 500));
+  ASSERT_TRUE(index) << index.error().message;
+  EXPECT_EQ((*index)->size(), 500);
+  EXPECT_EQ((*index)->unsaved(), 0);
+  EXPECT_EQ(rows_in_file(1), 500);
+  ASSERT_TRUE(followed.follow(source(1, 520)));  // few: left in memory
+  EXPECT_EQ((*index)->unsaved(), 20);
+  EXPECT_EQ(rows_in_file(1), 500);
+}
+
+TEST_F(FollowedIndexTest, ChangesAreSearchedAtOnceAndInTheFileLater) {
+  FollowedIndex followed(path(), Merge::kBehind);
+  for (const int64_t rows : {500, 1000, 2000}) {
+    const auto index = followed.follow(source(1, rows));
+    ASSERT_TRUE(index) << index.error().message;
+    EXPECT_EQ((*index)->size(), rows);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while ((*index)->unsaved() > 0 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ASSERT_TRUE(followed.follow(source(1, rows)));  // what came while it merged is merged next
+    }
+    EXPECT_EQ((*index)->unsaved(), 0);
+    EXPECT_EQ(rows_in_file(1), rows);
+  }
+}
+
+TEST_F(FollowedIndexTest, AMergeOfWhatIsOutOfDateIsGivenUp) {
+  FollowedIndex followed(path(), Merge::kBehind);
+  for (int64_t generation = 1; generation <= 20; ++generation) {
+    const auto index = followed.follow(source(generation, 300));
+    ASSERT_TRUE(index) << index.error().message;
+    EXPECT_EQ((*index)->size(), 300);
+  }
+  followed.discard();
+  EXPECT_FALSE(fs::exists(path()));
+  EXPECT_EQ(rows_in_file(20), -1);
+}
+
+}  // namespace
+}  // namespace mimeme
