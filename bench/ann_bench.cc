@@ -1,8 +1,7 @@
 // The vector index beside hnswlib, FAISS and DuckDB's scan, on clustered vectors of our own making.
 //     mimeme_ann_bench ROWS [DIM [FOLDER [PEER]]]
 // Built graphs stay in FOLDER (default: ann-bench-data) and are used again. PEER: beside this one
-// only (hnswlib, FAISS). Rounds are interleaved,
-// because machines drift.
+// only (hnswlib, FAISS, USearch). Rounds are interleaved, because machines drift.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -30,6 +29,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 constexpr int kHits = 10;
 constexpr size_t kQueries = 1000;
+constexpr size_t kPeersTo = 2'000'000;  // rows: beyond, theirs do not fit into 24 GiB beside these
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -50,10 +50,11 @@ T need(Result<T> result) {
   return *std::move(result);
 }
 
-double resident_mib() {
+// "VmRSS:" now, "VmHWM:" at most.
+double status_mib(std::string_view field) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
+    if (line.starts_with(field)) return std::stod(line.substr(field.size())) / 1024;
   return 0;
 }
 
@@ -68,34 +69,46 @@ void each(size_t n, int threads, const std::function<void(size_t)>& work) {
   all();
 }
 
-// Row number `first` + 0..n of an endless sequence: around one of `clusters` centres, the variance
-// of component d falling as 1/(d + 1), as that of PCA's components does; length 1.
-std::vector<float> make_rows(uint64_t first, size_t n, size_t dim, size_t clusters) {
-  std::vector<float> deviation(dim), centres(clusters * dim), rows(n * dim);
-  for (size_t d = 0; d < dim; ++d) deviation[d] = 1 / std::sqrt(1.0F + static_cast<float>(d));
-  each(clusters, 2, [&](size_t c) {
-    std::minstd_rand random(c * 7919 + 1);
-    random.discard(3);
-    std::normal_distribution<float> normal;
-    for (size_t d = 0; d < dim; ++d) centres[c * dim + d] = normal(random) * deviation[d];
-  });
-  each(n, 2, [&](size_t i) {
-    std::minstd_rand random((first + i) * 104729 + 12345);
-    random.discard(3);
-    size_t centre = random() * uint64_t{2147483647};
-    centre = (centre + random()) % clusters * dim;
-    std::normal_distribution<float> normal;
-    double squares = 0;
-    for (size_t d = 0; d < dim; ++d) {
-      float& v = rows[i * dim + d];
-      v = centres[centre + d] + 0.7F * normal(random) * deviation[d];
-      squares += v * v;
-    }
-    const auto scale = static_cast<float>(1 / std::sqrt(squares));
-    for (size_t d = 0; d < dim; ++d) rows[i * dim + d] *= scale;
-  });
-  return rows;
-}
+// An endless sequence of rows: around one of `clusters` centres, the variance of component d
+// falling as 1/(d + 1), as that of PCA's components does; length 1. Made as they are needed: ten
+// million are 8 GB.
+class Sequence {
+ public:
+  Sequence(size_t dim, size_t clusters) : dim_(dim), clusters_(clusters), centres_(clusters * dim) {
+    for (size_t d = 0; d < dim; ++d)
+      deviation_.push_back(1 / std::sqrt(1.0F + static_cast<float>(d)));
+    each(clusters, 2, [&](size_t c) {
+      std::minstd_rand random(c * 7919 + 1);
+      random.discard(3);
+      std::normal_distribution<float> normal;
+      for (size_t d = 0; d < dim; ++d) centres_[c * dim + d] = normal(random) * deviation_[d];
+    });
+  }
+  // Those numbered `first` and on.
+  std::vector<float> rows(uint64_t first, size_t n, int threads = 2) const {
+    std::vector<float> rows(n * dim_);
+    each(n, threads, [&](size_t i) {
+      std::minstd_rand random((first + i) * 104729 + 12345);
+      random.discard(3);
+      size_t centre = random() * uint64_t{2147483647};
+      centre = (centre + random()) % clusters_ * dim_;
+      std::normal_distribution<float> normal;
+      double squares = 0;
+      for (size_t d = 0; d < dim_; ++d) {
+        float& v = rows[i * dim_ + d];
+        v = centres_[centre + d] + 0.7F * normal(random) * deviation_[d];
+        squares += v * v;
+      }
+      const auto scale = static_cast<float>(1 / std::sqrt(squares));
+      for (size_t d = 0; d < dim_; ++d) rows[i * dim_ + d] *= scale;
+    });
+    return rows;
+  }
+
+ private:
+  const size_t dim_, clusters_;
+  std::vector<float> deviation_, centres_;
+};
 
 struct Contender {
   std::string name;
@@ -114,12 +127,10 @@ double median(std::vector<double> values) {
 
 class Bench {
  public:
-  Bench(size_t n, size_t dim, const std::string& folder) : n_(n), dim_(dim), folder_(folder) {
+  Bench(size_t n, size_t dim, const std::string& folder)
+      : n_(n), dim_(dim), folder_(folder), sequence_(dim, std::max<size_t>(1, n / 100)) {
     fs::create_directories(folder);
-    rows_ = make_rows(0, n, dim, std::max<size_t>(1, n / 100));
-    queries_ = make_rows(uint64_t{1} << 40, kQueries, dim, std::max<size_t>(1, n / 100));
-    ids_.resize(n);
-    std::iota(ids_.begin(), ids_.end(), 1);
+    queries_ = sequence_.rows(uint64_t{1} << 40, kQueries);
   }
 
   void run(const std::string& only) {
@@ -128,8 +139,12 @@ class Bench {
                 n_, dim_, kHits, kQueries);
     exact();
     add_ours();
+    if (n_ <= kPeersTo)
+      rows_ = sequence_.rows(0, n_);
+    else
+      std::printf("no peers: they would need more memory than there is\n");
     for (auto& peer : peers_)
-      if (peer->name().starts_with(only)) add(*peer);
+      if (!rows_.empty() && peer->name().starts_with(only)) add(*peer);
     std::printf(
         "\n| | breadth | recall@10 | q/s, 1 thread | q/s, 2 threads | MiB resident | bytes a row "
         "|\n"
@@ -144,9 +159,18 @@ class Bench {
       std::printf("| %s | %d | %.4f | %.0f | %.0f | %.0f | %.0f |\n", c.name.c_str(), c.breadth,
                   c.recall, median(c.rate_1), median(c.rate_2), c.mib,
                   c.mib * 1048576 / static_cast<double>(n_));
-    std::printf("\nours with its own breadth: recall %.4f\n",
-                (contenders_[0].set_breadth(0), recall(contenders_[0])));
+    contenders_[0].set_breadth(0);
+    std::vector<double> ms;
+    for (size_t q = 0; q < kQueries; ++q) {
+      const auto start = Clock::now();
+      contenders_[0].search(query(q));
+      ms.push_back(seconds_since(start) * 1e3);
+    }
+    std::ranges::sort(ms);
+    std::printf("\nours with its own breadth: recall %.4f; one thread, p50 %.3f ms, p99 %.3f ms\n",
+                recall(contenders_[0]), ms[kQueries / 2], ms[kQueries * 99 / 100]);
     add_thousand();
+    if (rows_.empty()) return;
     std::fflush(stdout);
     const double duckdb =
         duckdb_scan_ms(rows_, static_cast<int>(dim_), std::span(queries_).first(5 * dim_), kHits);
@@ -161,10 +185,20 @@ class Bench {
     return std::span(queries_).subspan(q * dim_, dim_);
   }
 
+  void feed(VectorIndex& index) const {
+    constexpr size_t kPiece = 100'000;
+    for (size_t first = 0; first < n_; first += kPiece) {
+      const size_t count = std::min(kPiece, n_ - first);
+      std::vector<ImageId> ids(count);
+      std::iota(ids.begin(), ids.end(), static_cast<ImageId>(first + 1));
+      index.add(ids, sequence_.rows(first, count));
+    }
+  }
+
   // The truth, and what an exact scan takes beside adding the same bytes up.
   void exact() {
     const auto flat = make_flat(static_cast<int>(dim_));
-    flat->add(ids_, rows_);
+    feed(*flat);
     const auto start = Clock::now();
     for (size_t q = 0; q < 5; ++q) flat->search(query(q), {.limit = kHits});
     const double scan = seconds_since(start) / 5;
@@ -192,13 +226,16 @@ class Bench {
     const std::string path = file("mimeme");
     if (!fs::exists(path)) {
       const auto index = make_index(static_cast<int>(dim_), {.graph_from = 0});
-      index->add(ids_, rows_);
+      feed(*index);
       const auto start = Clock::now();
       need(index->save(path, {}));
-      std::printf("mimeme: built and written in %.1f s, %.0f MiB on disk\n", seconds_since(start),
-                  static_cast<double>(fs::file_size(path)) / 1048576);
+      std::printf(
+          "mimeme: built and written in %.1f s, %.0f MiB on disk, %.0f MiB at most resident\n",
+          seconds_since(start), static_cast<double>(fs::file_size(path)) / 1048576,
+          status_mib("VmHWM:"));
+      std::fflush(stdout);
     }
-    const double before = resident_mib();
+    const double before = status_mib("VmRSS:");
     const auto start = Clock::now();
     ours_ = need(load_index(path)).index;
     std::printf("mimeme: opened in %.2f ms\n", seconds_since(start) * 1e3);
@@ -214,7 +251,7 @@ class Bench {
       return found;
     };
     warm(contender);
-    contender.mib = resident_mib() - before;
+    contender.mib = status_mib("VmRSS:") - before;
     contenders_.push_back(std::move(contender));
   }
 
@@ -227,7 +264,7 @@ class Bench {
       std::printf("%s: built and written in %.1f s\n", name.c_str(), seconds_since(start));
       std::fflush(stdout);
     }
-    const double before = resident_mib();
+    const double before = status_mib("VmRSS:");
     peer.open(path);
     peer.set_rows(rows_);
     Contender contender{.name = std::move(name)};
@@ -237,14 +274,13 @@ class Bench {
     };
     contender.set_breadth(50);
     warm(contender);
-    contender.mib = resident_mib() - before;
+    contender.mib = status_mib("VmRSS:") - before;
     contenders_.push_back(std::move(contender));
   }
 
   // So many queries that about every page has been touched.
   void warm(const Contender& contender) const {
-    each(n_ / 100, 2,
-         [&](size_t i) { contender.search(std::span(rows_).subspan(i * 100 * dim_, dim_)); });
+    each(n_ / 100, 2, [&](size_t i) { contender.search(sequence_.rows(i * 100, 1, 1)); });
   }
 
   double recall(const Contender& contender) const {
@@ -273,7 +309,7 @@ class Bench {
   }
 
   void add_thousand() {
-    const auto more = make_rows(n_, 1000, dim_, std::max<size_t>(1, n_ / 100));
+    const auto more = sequence_.rows(n_, 1000);
     std::vector<ImageId> ids(1000);
     std::iota(ids.begin(), ids.end(), static_cast<ImageId>(n_ + 1));
     auto start = Clock::now();
@@ -288,8 +324,9 @@ class Bench {
 
   const size_t n_, dim_;
   const std::string folder_;
-  std::vector<float> rows_, queries_;
-  std::vector<ImageId> ids_;
+  const Sequence sequence_;
+  std::vector<float> queries_;
+  std::vector<float> rows_;  // for the peers; empty if there are too many
   std::vector<int64_t> truth_;
   std::vector<std::unique_ptr<AnnPeer>> peers_ = ann_peers(static_cast<int>(dim_));
   std::unique_ptr<StoredIndex> ours_;
