@@ -41,7 +41,8 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
   // Before the library is opened, so that Ctrl-C is never too early to be told what it cost.
   const PipelineOptions pipeline = pipeline_options(context, arguments);
   const auto library = TRY(open_library(
-      context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar));
+      context, arguments.paths.empty() ? Library::Access::kWrite : Library::Access::kCreate, bar,
+      {.stop = pipeline.stop}));
   const IngestSummary summary = TRY(ingest(*library,
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,

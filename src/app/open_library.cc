@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 namespace mimeme {
 
 void SharedLibrary::GiveBack::operator()(SharedLibrary* shared) const {
@@ -24,7 +26,7 @@ Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
 }
 
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
-                                   Merge merge) {
+                                   MergeOptions merge) {
   if (SharedLibrary* const held = context.held) {
     if (access == Library::Access::kRead) return OpenedLibrary(held->library(), nullptr);
     SharedLibrary::Turn turn = held->try_take_turn();
@@ -37,7 +39,7 @@ Result<OpenedLibrary> open_library(const Context& context, Library::Access acces
   }
   auto library = TRY(Library::open({.directory = context.library,
                                     .model_folders = context.model_folders,
-                                    .merge = merge,
+                                    .merge = std::move(merge),
                                     .progress =
                                         [](const char* what, int64_t done, int64_t total) {
                                           if (auto* const shown = ProgressBar::of_this_thread())

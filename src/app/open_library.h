@@ -63,7 +63,7 @@ class OpenedLibrary {
 // kCancelled if it is hung up on meanwhile. What has to be derived, now and later, is shown by the
 // bar of the thread that asks for it.
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
-                                   Merge merge = Merge::kAtOnce);
+                                   MergeOptions merge = {});
 
 }  // namespace mimeme
 

@@ -134,7 +134,8 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   const std::stop_token stop = context.stop_on_interrupt();
   ProgressBar bar(context);
   // An empty library is a beginning: pictures can be sent to it.
-  const auto library = TRY(open_library(context, Library::Access::kCreate, bar, Merge::kBehind));
+  const auto library =
+      TRY(open_library(context, Library::Access::kCreate, bar, {.when = Merge::kBehind}));
   const Config config = TRY(read_config(library->directory()));
   SharedLibrary shared(*library);
   Events events;

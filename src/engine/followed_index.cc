@@ -64,8 +64,10 @@ Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source)
                             std::to_string(index_->unsaved()) + " changes since it was written");
 
   if (!is_due(index_->unsaved(), index_->size())) return index_;
-  if (when_ == Merge::kAtOnce) {
-    merge(*index_, stamp_, {.progress = [&](int64_t linked, int64_t) { source.progress(linked); }});
+  if (options_.when == Merge::kAtOnce) {
+    merge(*index_, stamp_, {.stop = options_.stop, .progress = [&](int64_t linked, int64_t) {
+                              source.progress(linked);
+                            }});
   } else if (!is_merging_.exchange(true)) {
     merging_ = std::jthread([this, index = index_, stamp = stamp_](const std::stop_token& stop) {
       setpriority(PRIO_PROCESS, 0, kNice);  // Linux: of this thread

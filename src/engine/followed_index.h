@@ -6,8 +6,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/result.h"
 #include "index/vector_index.h"
@@ -23,6 +25,12 @@ enum class Merge {
   kBehind,
 };
 
+struct MergeOptions {
+  Merge when = Merge::kAtOnce;
+  // Gives a merge up: what is new stays in memory, and the next one begins again.
+  std::stop_token stop;
+};
+
 // Not thread-safe; the index that it gives is.
 class FollowedIndex {
  public:
@@ -35,7 +43,8 @@ class FollowedIndex {
     std::function<void(int64_t indexed)> progress;
   };
 
-  FollowedIndex(std::string path, Merge when) : path_(std::move(path)), when_(when) {}
+  FollowedIndex(std::string path, MergeOptions options)
+      : path_(std::move(path)), options_(std::move(options)) {}
 
   // Takes the index from memory, else from its file, else begins an empty one; then brings it up to
   // the source, and the file too when much has changed (then or later).
@@ -47,7 +56,7 @@ class FollowedIndex {
   void merge(StoredIndex& index, const IndexStamp& stamp, const SaveOptions& options) const;
 
   const std::string path_;
-  const Merge when_;
+  const MergeOptions options_;
   std::shared_ptr<StoredIndex> index_;
   IndexStamp stamp_;
   std::atomic<bool> is_merging_ = false;

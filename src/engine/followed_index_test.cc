@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <stop_token>
 #include <thread>
 
 namespace mimeme {
@@ -50,7 +51,7 @@ class FollowedIndexTest : public testing::Test {
 };
 
 TEST_F(FollowedIndexTest, ChangesAreInTheFileWhenFollowReturns) {
-  FollowedIndex followed(path(), Merge::kAtOnce);
+  FollowedIndex followed(path(), {});
   const auto index = followed.follow(source(1, 500));
   ASSERT_TRUE(index) << index.error().message;
   EXPECT_EQ((*index)->size(), 500);
@@ -62,7 +63,7 @@ TEST_F(FollowedIndexTest, ChangesAreInTheFileWhenFollowReturns) {
 }
 
 TEST_F(FollowedIndexTest, ChangesAreSearchedAtOnceAndInTheFileLater) {
-  FollowedIndex followed(path(), Merge::kBehind);
+  FollowedIndex followed(path(), {.when = Merge::kBehind});
   for (const int64_t rows : {500, 1000, 2000}) {
     const auto index = followed.follow(source(1, rows));
     ASSERT_TRUE(index) << index.error().message;
@@ -77,8 +78,20 @@ TEST_F(FollowedIndexTest, ChangesAreSearchedAtOnceAndInTheFileLater) {
   }
 }
 
+TEST_F(FollowedIndexTest, AMergeThatIsStoppedLeavesAllInMemory) {
+  std::stop_source stop;
+  stop.request_stop();
+  FollowedIndex followed(path(), {.stop = stop.get_token()});
+  const auto index = followed.follow(source(1, 500));
+  ASSERT_TRUE(index) << index.error().message;
+  EXPECT_EQ((*index)->size(), 500);
+  EXPECT_EQ((*index)->unsaved(), 500);
+  EXPECT_EQ(rows_in_file(1), -1);
+  EXPECT_TRUE(fs::is_empty(directory_));  // no temporary file either
+}
+
 TEST_F(FollowedIndexTest, AMergeOfWhatIsOutOfDateIsGivenUp) {
-  FollowedIndex followed(path(), Merge::kBehind);
+  FollowedIndex followed(path(), {.when = Merge::kBehind});
   for (int64_t generation = 1; generation <= 20; ++generation) {
     const auto index = followed.follow(source(generation, 300));
     ASSERT_TRUE(index) << index.error().message;

@@ -58,7 +58,7 @@ struct LibraryOptions {
   std::function<Result<std::unique_ptr<ObjectDetector>>(const std::string& manifest_path,
                                                         int threads)>
       open_object_detector = mimeme::open_object_detector;
-  Merge merge = Merge::kAtOnce;  // of the vector indexes
+  MergeOptions merge;  // of the vector indexes
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
