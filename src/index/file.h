@@ -25,27 +25,11 @@ class File {
   int descriptor() const { return fd_; }
   int64_t size() const { return ::lseek(fd_, 0, SEEK_END); }  // −1: it has none
   bool write_at(const void* data, size_t size, uint64_t at) const {
-    for (auto* p = static_cast<const char*>(data); size > 0;) {
-      const ssize_t n = ::pwrite(fd_, p, size, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      p += n;
-      at += static_cast<uint64_t>(n);
-      size -= static_cast<size_t>(n);
-    }
-    return true;
+    return all(::pwrite, static_cast<const char*>(data), size, at);
   }
   // False too if the file ends before.
   bool read_at(void* data, size_t size, uint64_t at) const {
-    for (auto* p = static_cast<char*>(data); size > 0;) {
-      const ssize_t n = ::pread(fd_, p, size, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      p += n;
-      at += static_cast<uint64_t>(n);
-      size -= static_cast<size_t>(n);
-    }
-    return true;
+    return all(::pread, static_cast<char*>(data), size, at);
   }
   bool sync() const { return ::fsync(fd_) == 0; }
   bool close() {
@@ -54,6 +38,19 @@ class File {
   }
 
  private:
+  template <typename Transfer, typename Byte>
+  bool all(Transfer transfer, Byte* p, size_t size, uint64_t at) const {
+    while (size > 0) {
+      const ssize_t n = transfer(fd_, p, size, static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      p += n;
+      at += static_cast<uint64_t>(n);
+      size -= static_cast<size_t>(n);
+    }
+    return true;
+  }
+
   int fd_;
 };
 

@@ -35,6 +35,7 @@ constexpr auto nearer = [](const Candidate& a, const Candidate& b) {
 constexpr auto further = [](const Candidate& a, const Candidate& b) {
   return a.nearness < b.nearness;
 };
+constexpr auto any = [](uint32_t) { return true; };  // accepts every row
 
 float inverse_length(const std::byte* code, size_t bytes) {
   float value = 0;
@@ -155,7 +156,6 @@ void walk_level(const GraphView::Level& level, const Comparer& compare,
 
 // Rows of level `wanted` to begin at: levels above it have led there.
 std::vector<uint32_t> find_starts(const GraphView& graph, size_t wanted, const std::byte* query) {
-  const auto all = [](uint32_t) { return true; };
   std::vector<uint32_t> starts;
   for (size_t l = graph.levels.size() - 1; l > wanted; --l) {
     const GraphView::Level& level = graph.levels[l];
@@ -165,7 +165,7 @@ std::vector<uint32_t> find_starts(const GraphView& graph, size_t wanted, const s
       best.clear();
       for (uint32_t row = 0; row < level.count; ++row) best.push_back({compare(row), row});
     } else {
-      walk_level(level, compare, starts, kCoarseBreadth, INT64_MAX, all);
+      walk_level(level, compare, starts, kCoarseBreadth, INT64_MAX, any);
     }
     const size_t n = std::min(kStarts, best.size());
     std::partial_sort(best.begin(), best.begin() + static_cast<ptrdiff_t>(n), best.end(), nearer);
@@ -224,7 +224,7 @@ class Linker {
     for (uint32_t row = 0; row < level_.count; ++row) {
       if (is_reached[row]) continue;
       walk_level(level_, from(row), find_starts(graph_, at_, code(row)), kBuildBreadth, INT64_MAX,
-                 [](uint32_t) { return true; });
+                 any);
       std::vector<Candidate>& near = scratch.best;
       if (near.empty()) continue;
       std::sort(near.begin(), near.end(), nearer);
@@ -343,8 +343,7 @@ std::vector<Candidate> walk(const GraphView& graph, const std::byte* query,
   if (options.accept)
     walk_level(level, compare, starts, options.breadth, options.effort, options.accept);
   else
-    walk_level(level, compare, starts, options.breadth, options.effort,
-               [](uint32_t) { return true; });
+    walk_level(level, compare, starts, options.breadth, options.effort, any);
   std::vector<Candidate> best = scratch.best;
   std::sort(best.begin(), best.end(), nearer);
   return best;
