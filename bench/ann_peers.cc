@@ -78,13 +78,13 @@ class Faiss : public AnnPeer {
     faiss::write_index(&index, path.c_str());
   }
   void open(const std::string& path) override {
-    omp_set_num_threads(1);  // the bench has threads of its own
     index_.reset(dynamic_cast<faiss::IndexHNSWFlat*>(faiss::read_index(path.c_str())));
   }
   void set_breadth(int breadth) override { index_->hnsw.efSearch = breadth; }
   std::vector<int64_t> search(std::span<const float> query, int k) const override {
     std::vector<int64_t> positions(static_cast<size_t>(k));
     std::vector<float> similarities(static_cast<size_t>(k));
+    omp_set_num_threads(1);  // of the calling thread: the bench has threads of its own
     index_->search(1, query.data(), k, similarities.data(), positions.data());
     return positions;
   }

@@ -1,7 +1,6 @@
 #include "model/geometry.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -33,8 +32,16 @@ Extent extent(std::span<const Point> points, Point along) {
   return e;
 }
 
-// Adds the colour at a point, between the four pixels around it.
-void add_sample(const PictureView& picture, Point at, std::array<float, 3>& sum) {
+// Red, green and blue, in one register; the fourth is not used.
+using Colour = float __attribute__((vector_size(16)));
+
+Colour colour(const uint8_t* pixel) {
+  using Bytes = uint8_t __attribute__((vector_size(4)));
+  return __builtin_convertvector((Bytes{pixel[0], pixel[1], pixel[2], 0}), Colour);
+}
+
+// The colour at a point, between the four pixels around it.
+Colour sample(const PictureView& picture, Point at) {
   const float x = std::clamp(at.x - 0.5F, 0.0F, static_cast<float>(picture.width - 1));
   const float y = std::clamp(at.y - 0.5F, 0.0F, static_cast<float>(picture.height - 1));
   const int left = static_cast<int>(x), top = static_cast<int>(y);
@@ -43,9 +50,9 @@ void add_sample(const PictureView& picture, Point at, std::array<float, 3>& sum)
   const size_t right = left + 1 < picture.width ? 3 : 0;
   const size_t below = top + 1 < picture.height ? row : 0;
   const uint8_t* p = &picture.rgb[static_cast<size_t>(top) * row + static_cast<size_t>(left) * 3];
-  const auto mix = [](float a, float b, float f) { return a + (b - a) * f; };
-  for (size_t c = 0; c < 3; ++c, ++p)
-    sum[c] += mix(mix(p[0], p[right], fx), mix(p[below], p[below + right], fx), fy);
+  const auto mix = [](Colour a, Colour b, float f) { return a + (b - a) * f; };
+  return mix(mix(colour(p), colour(p + right), fx),
+             mix(colour(p + below), colour(p + below + right), fx), fy);
 }
 
 }  // namespace
@@ -133,23 +140,22 @@ std::vector<uint8_t> cut_out(const PictureView& picture, const Box& box, int wid
   };
   const int columns = count(box.width / static_cast<float>(width));
   const int rows = count(box.height / static_cast<float>(height));
-  const float share = 1.0F / static_cast<float>(columns * rows);
+  std::vector<Point> samples;  // of a pixel, from its corner
+  for (int j = 0; j < rows; ++j)
+    for (int i = 0; i < columns; ++i)
+      samples.push_back(across * ((static_cast<float>(i) + 0.5F) / static_cast<float>(columns)) +
+                        down * ((static_cast<float>(j) + 0.5F) / static_cast<float>(rows)));
+  const float share = 1.0F / static_cast<float>(samples.size());
 
-  std::vector<uint8_t> out;
-  out.reserve(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
+  std::vector<uint8_t> out(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
+  uint8_t* to = out.data();
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) {
-      std::array<float, 3> sum{};
-      for (int j = 0; j < rows; ++j)
-        for (int i = 0; i < columns; ++i) {
-          const auto inside = [](int pixel, int sample, int samples) {
-            return static_cast<float>(pixel) +
-                   (static_cast<float>(sample) + 0.5F) / static_cast<float>(samples);
-          };
-          add_sample(picture, corner + across * inside(x, i, columns) + down * inside(y, j, rows),
-                     sum);
-        }
-      for (const float s : sum) out.push_back(static_cast<uint8_t>(std::lround(s * share)));
+      const Point pixel = corner + across * static_cast<float>(x) + down * static_cast<float>(y);
+      Colour sum{};
+      for (const Point s : samples) sum += sample(picture, pixel + s);
+      sum = sum * share + 0.5F;
+      for (int c = 0; c < 3; ++c) *to++ = static_cast<uint8_t>(sum[c]);
     }
   return out;
 }

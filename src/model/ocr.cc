@@ -15,10 +15,13 @@ namespace mimeme {
 namespace fs = std::filesystem;
 namespace {
 
-// The longest side at which lines are looked for: the picture's own where it is between these.
-// Below, small pictures lose words (twice their size is the most that helps); above, it is slower
-// and finds no more (docs/decisions has the figures).
-constexpr float kMinSide = 640, kMaxSide = 960, kMaxEnlargement = 2;
+// The longest side at which lines are looked for, in pixels: first a little more than half the
+// picture's own, which finds what captions a meme has and costs a quarter. If a line there is so
+// small that others may be too small to be found, at the picture's own (docs/decisions/0006).
+constexpr float kCoarse = 0.55F, kMinCoarse = 288, kMaxCoarse = 448;
+constexpr float kMinFine = 640, kMaxFine = 960;
+constexpr float kSmallLine = 16;      // pixels of the first look
+constexpr float kMaxEnlargement = 2;  // of a small picture: more finds no more
 
 // A line that would be longer is squashed. In memory that is 10 MB of probabilities.
 constexpr float kMaxLineWidth = 3200;
@@ -75,11 +78,21 @@ class PpOcr : public Ocr {
 
  private:
   Result<std::vector<Box>> find(const PictureView& picture) const {
+    const auto longest = static_cast<float>(std::max(picture.width, picture.height));
+    const auto scale = [longest](float side) { return std::min(side / longest, kMaxEnlargement); };
+    const float coarse = scale(std::clamp(longest * kCoarse, kMinCoarse, kMaxCoarse));
+    std::vector<Box> lines = TRY(find(picture, coarse));
+    const bool has_small = std::any_of(lines.begin(), lines.end(), [coarse](const Box& line) {
+      return std::min(line.width, line.height) * coarse < kSmallLine;
+    });
+    if (!has_small) return lines;
+    return find(picture, scale(std::clamp(longest, kMinFine, kMaxFine)));
+  }
+
+  // In the picture's own pixels, found in what is `scale` times as large.
+  Result<std::vector<Box>> find(const PictureView& picture, float scale) const {
     const auto width = static_cast<float>(picture.width);
     const auto height = static_cast<float>(picture.height);
-    const float longest = std::max(width, height);
-    const float scale =
-        std::min(std::clamp(longest, kMinSide, kMaxSide) / longest, kMaxEnlargement);
     const int wide = round_to_multiple(width * scale, detection_.multiple);
     const int high = round_to_multiple(height * scale, detection_.multiple);
     const Box whole{.centre = {width / 2, height / 2}, .width = width, .height = height};
