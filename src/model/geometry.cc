@@ -36,8 +36,8 @@ Extent extent(std::span<const Point> points, Point along) {
 using Colour = float __attribute__((vector_size(16)));
 
 Colour colour(const uint8_t* pixel) {
-  using Bytes = uint8_t __attribute__((vector_size(4)));
-  return __builtin_convertvector((Bytes{pixel[0], pixel[1], pixel[2], 0}), Colour);
+  using Integers = int32_t __attribute__((vector_size(16)));
+  return __builtin_convertvector((Integers{pixel[0], pixel[1], pixel[2], 0}), Colour);
 }
 
 // The colour at a point, between the four pixels around it.

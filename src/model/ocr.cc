@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // The longest side at which lines are looked for, in pixels: first a little more than half the
-// picture's own, which finds what captions a meme has and costs a quarter. If a line there is so
+// picture's own, which finds the captions of a meme at a quarter of the cost. If a line there is so
 // small that others may be too small to be found, at the picture's own (docs/decisions/0006).
 constexpr float kCoarse = 0.55F, kMinCoarse = 288, kMaxCoarse = 448;
 constexpr float kMinFine = 640, kMaxFine = 960;
