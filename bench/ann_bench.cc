@@ -200,10 +200,10 @@ class Bench {
 
   // The truth, and what an exact scan takes beside adding the same bytes up.
   void exact() {
-    const auto flat = make_flat(static_cast<int>(dim_));
-    feed(*flat);
+    const auto in_memory = make_index(static_cast<int>(dim_));
+    feed(*in_memory);
     const auto start = Clock::now();
-    for (size_t q = 0; q < 5; ++q) flat->search(query(q), {.limit = kHits});
+    for (size_t q = 0; q < 5; ++q) in_memory->search(query(q), {.limit = kHits});
     const double scan = seconds_since(start) / 5;
     const std::vector<uint64_t> same_bytes(n_ * dim_ / 4, 1);
     const auto sum_start = Clock::now();
@@ -218,7 +218,7 @@ class Bench {
     const auto bytes = static_cast<std::streamsize>(truth_.size() * sizeof(int64_t));
     if (known.read(reinterpret_cast<char*>(truth_.data()), bytes)) return;
     each(kQueries, 2, [&](size_t q) {
-      const auto hits = flat->search(query(q), {.limit = kHits});
+      const auto hits = in_memory->search(query(q), {.limit = kHits});
       for (size_t i = 0; i < hits.size(); ++i) truth_[q * kHits + i] = hits[i].id - 1;
     });
     std::ofstream(file("truth"), std::ios::binary)
@@ -228,7 +228,7 @@ class Bench {
   void add_ours() {
     const std::string path = file("mimeme");
     if (!fs::exists(path)) {
-      const auto index = make_index(static_cast<int>(dim_), {});
+      const auto index = make_index(static_cast<int>(dim_));
       feed(*index);
       const auto start = Clock::now();
       need(index->save(path, {}));
@@ -333,7 +333,7 @@ class Bench {
   std::vector<float> rows_;  // for the peers; empty if there are too many
   std::vector<int64_t> truth_;
   std::vector<std::unique_ptr<AnnPeer>> peers_ = ann_peers(static_cast<int>(dim_));
-  std::unique_ptr<StoredIndex> ours_;
+  std::unique_ptr<VectorIndex> ours_;
   std::vector<Contender> contenders_;
 };
 

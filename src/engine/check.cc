@@ -16,7 +16,7 @@ namespace {
 constexpr int kPage = 1024;
 
 // The index is as it was written, and holds exactly the catalog's rows.
-Result<bool> agrees(const StoredIndex& index,
+Result<bool> agrees(const VectorIndex& index,
                     const std::function<Result<FloatRows>(int64_t seq)>& rows_since,
                     const char* what, const CheckOptions& options, int64_t& rows) {
   rows = 0;

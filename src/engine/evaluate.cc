@@ -252,7 +252,7 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
   if (!searchable || !searchable->pca)
     return Error{ErrorCode::kInvalidArgument, "the library has no PCA: run `mimeme pca fit`"};
   const int dim = searchable->record.input_dim;
-  const auto raw = make_flat(dim), centred = make_flat(dim);
+  const auto raw = make_index(dim), centred = make_index(dim);
   const std::vector<float>& mean = searchable->pca->mean;
   const auto& progress = library.options().progress;
   const int64_t total = TRY(library.catalog().counts()).embedded;

@@ -24,7 +24,7 @@ bool is_due(int64_t unsaved, int64_t size) {
 
 }  // namespace
 
-Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source) {
+Result<std::shared_ptr<VectorIndex>> FollowedIndex::follow(const Source& source) {
   if (!index_ || stamp_.generation != source.generation) {
     merging_ = {};  // of another index: stopped, and waited for
     auto loaded = load_index(path_);
@@ -78,7 +78,7 @@ Result<std::shared_ptr<StoredIndex>> FollowedIndex::follow(const Source& source)
   return index_;
 }
 
-void FollowedIndex::merge(StoredIndex& index, const IndexStamp& stamp,
+void FollowedIndex::merge(VectorIndex& index, const IndexStamp& stamp,
                           const SaveOptions& options) const {
   std::error_code ignored;
   fs::create_directories(fs::path(path_).parent_path(), ignored);

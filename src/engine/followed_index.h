@@ -48,16 +48,16 @@ class FollowedIndex {
 
   // Takes the index from memory, else from its file, else begins an empty one; then brings it up to
   // the source, and the file too when much has changed (then or later).
-  Result<std::shared_ptr<StoredIndex>> follow(const Source& source);
+  Result<std::shared_ptr<VectorIndex>> follow(const Source& source);
   // The next follow() reads everything from the source.
   void discard();
 
  private:
-  void merge(StoredIndex& index, const IndexStamp& stamp, const SaveOptions& options) const;
+  void merge(VectorIndex& index, const IndexStamp& stamp, const SaveOptions& options) const;
 
   const std::string path_;
   const MergeOptions options_;
-  std::shared_ptr<StoredIndex> index_;
+  std::shared_ptr<VectorIndex> index_;
   IndexStamp stamp_;
   std::atomic<bool> is_merging_ = false;
   std::jthread merging_;

@@ -315,8 +315,8 @@ Result<> Library::publish() {
   return {};
 }
 
-Result<std::shared_ptr<StoredIndex>> Library::follow_parts(const Searchable& by) {
-  if (!features_) return std::shared_ptr<StoredIndex>();
+Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by) {
+  if (!features_) return std::shared_ptr<VectorIndex>();
   auto followed = parts_.follow(
       {.generation = by.record.id,
        .dim = by.record.output_dim,
@@ -334,7 +334,7 @@ Result<std::shared_ptr<StoredIndex>> Library::follow_parts(const Searchable& by)
        .progress = [](int64_t) {}});
   if (followed) return followed;
   log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
-  return std::shared_ptr<StoredIndex>();
+  return std::shared_ptr<VectorIndex>();
 }
 
 Result<> Library::refresh_pictures() {

@@ -69,8 +69,8 @@ struct LibraryOptions {
 struct Searchable {
   ProjectionRecord record;
   std::optional<Pca> pca;  // none: raw vectors, L2-normalised
-  std::shared_ptr<StoredIndex> index;
-  std::shared_ptr<StoredIndex> parts;  // of images, by part_id(); null if there is no FeatureStore
+  std::shared_ptr<VectorIndex> index;
+  std::shared_ptr<VectorIndex> parts;  // of images, by part_id(); null if there is no FeatureStore
   Background background;               // of `index`
 
   // raw: n × input_dim, as the encoder gave them → n × output_dim, L2-normalised.
@@ -92,7 +92,7 @@ struct Words {
   std::shared_ptr<TextIndex> text;
   // Of what the texts mean, as LibraryOptions::text_model has it; null as long as that model is not
   // installed or has embedded nothing.
-  std::shared_ptr<StoredIndex> meaning;
+  std::shared_ptr<VectorIndex> meaning;
   ModelId text_model = 0;  // of `meaning`
 };
 
@@ -161,7 +161,7 @@ class Library {
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
   Result<> publish();
-  Result<std::shared_ptr<StoredIndex>> follow_parts(const Searchable& by);
+  Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
   void open_features();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();

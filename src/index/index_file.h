@@ -1,4 +1,4 @@
-// The file of a StoredIndex (docs/format.md), mapped: rows found by id, and the graph over them if
+// The file of a VectorIndex (docs/format.md), mapped: rows found by id, and the graph over them if
 // there are many. Constant once it is open; safe from any thread.
 //
 // What is read of it is believed only as far as it cannot do harm: whatever bytes it holds, no

@@ -1,5 +1,10 @@
-// Nearest neighbours of a vector. Derived data: a file of it can always be rebuilt from the
-// catalog.
+// Nearest neighbours of a vector, for as many as the disk takes. Derived data: a file of it can
+// always be rebuilt from the catalog.
+//
+// Rows that were added or removed since save() are in memory and compared exactly; those of the
+// file are found by walking a graph (index/graph.h), approximately, where there are enough of them.
+// What is found is compared exactly, so similarities are those of an exact search. An index that
+// was never saved is exact: the baseline that a graph is judged by.
 //
 // Vectors: dim() floats; length does not matter, what is compared is the angle. Similarity: the
 // cosine, with what is below 0 shown as 0, so 0..1, 1 identical. A vector of zeros is similar to
@@ -38,6 +43,14 @@ struct SearchOptions {
   std::function<bool(ImageId)> filter;
 };
 
+struct SaveOptions {
+  int threads = 0;  // that build; 0: one for each core
+  std::stop_token stop;
+  // How many rows of `total` are linked, now and then, in the calling thread. Never if no graph is
+  // built.
+  std::function<void(int64_t linked, int64_t total)> progress;
+};
+
 class VectorIndex {
  public:
   virtual ~VectorIndex() = default;
@@ -47,6 +60,11 @@ class VectorIndex {
   // The instruction set that the distance runs on ("skylake", "haswell"); "serial" is 9–13 times
   // slower than it need be.
   virtual std::string_view isa() const = 0;
+  // Whether the file's rows are found by walking a graph; else every search is exact.
+  virtual bool has_graph() const = 0;
+  // Rows in memory, and rows of the file that are removed or replaced: what makes searches slower
+  // until the next save().
+  virtual int64_t unsaved() const = 0;
 
   // rows: ids.size() × dim(). An id that is there already gets the new row. Ids are not 0.
   virtual void add(std::span<const ImageId> ids, std::span<const float> rows) = 0;
@@ -59,34 +77,8 @@ class VectorIndex {
                                   const SearchOptions& options) const = 0;
   // The row as it is stored (f16 precision), or empty. For `check`.
   virtual std::vector<float> row(ImageId id) const = 0;
-
   // About `count` of the rows, spread evenly: n × dim(). What is typical of them all.
   virtual std::vector<float> sample(int64_t count) const = 0;
-};
-
-// Exact search: compares with every row (f16, SIMD). The baseline that any other index is judged
-// by.
-std::unique_ptr<VectorIndex> make_flat(int dim);
-
-struct SaveOptions {
-  int threads = 0;  // that build; 0: one for each core
-  std::stop_token stop;
-  // How many rows of `total` are linked, now and then, in the calling thread. Never if no graph is
-  // built.
-  std::function<void(int64_t linked, int64_t total)> progress;
-};
-
-// An index in a file, for as many images as the disk takes: rows that were added or removed since
-// save() are in memory and compared exactly; those of the file are found by walking a graph
-// (index/graph.h), approximately, where there are enough of them. What is found is compared
-// exactly, so similarities are those of the exact search.
-class StoredIndex : public VectorIndex {
- public:
-  // Whether the file's rows are found by walking a graph; else every search is exact.
-  virtual bool has_graph() const = 0;
-  // Rows in memory, and rows of the file that are removed or replaced: what makes searches slower
-  // until the next save().
-  virtual int64_t unsaved() const = 0;
 
   // Merges all into a new file: writes a temporary one beside `path`, syncs it, renames it, so a
   // reader sees the old file or the new one. Searches, adds and removes go on meanwhile; what is
@@ -110,10 +102,10 @@ struct IndexOptions {
   int breadth = 96;
 };
 
-std::unique_ptr<StoredIndex> make_index(int dim, const IndexOptions& options = {});
+std::unique_ptr<VectorIndex> make_index(int dim, const IndexOptions& options = {});
 
 struct LoadedIndex {
-  std::unique_ptr<StoredIndex> index;
+  std::unique_ptr<VectorIndex> index;
   IndexStamp stamp;
 };
 // A file that save() wrote, mapped, not read: while it is open it may be replaced or deleted, but

@@ -13,7 +13,7 @@ namespace mimeme {
 namespace {
 
 // The contract holds wherever the rows lie.
-enum class Where { kFlat, kMemory, kFile, kGraph };
+enum class Where { kMemory, kFile, kGraph };
 
 class VectorIndexTest : public testing::TestWithParam<Where> {
  protected:
@@ -27,11 +27,6 @@ class VectorIndexTest : public testing::TestWithParam<Where> {
   // An index with these rows.
   std::unique_ptr<VectorIndex> with(int dim, std::span<const ImageId> ids,
                                     std::span<const float> rows) const {
-    if (GetParam() == Where::kFlat) {
-      auto flat = make_flat(dim);
-      flat->add(ids, rows);
-      return flat;
-    }
     auto index = make_index(dim, {.graph_from = GetParam() == Where::kGraph ? 1 : 1'000'000});
     index->add(ids, rows);
     if (GetParam() != Where::kMemory) {
@@ -45,12 +40,11 @@ class VectorIndexTest : public testing::TestWithParam<Where> {
 };
 
 std::string name_of(const testing::TestParamInfo<Where>& info) {
-  constexpr const char* kNames[] = {"Flat", "Memory", "File", "Graph"};
+  constexpr const char* kNames[] = {"Memory", "File", "Graph"};
   return kNames[static_cast<int>(info.param)];
 }
 INSTANTIATE_TEST_SUITE_P(In, VectorIndexTest,
-                         testing::Values(Where::kFlat, Where::kMemory, Where::kFile, Where::kGraph),
-                         name_of);
+                         testing::Values(Where::kMemory, Where::kFile, Where::kGraph), name_of);
 
 std::vector<float> random_rows(int n, int dim, unsigned seed) {
   std::mt19937 random(seed);

@@ -1,3 +1,5 @@
+#include "index/vector_index.h"
+
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -11,7 +13,6 @@
 #include "index/index_file.h"
 #include "index/kernels.h"
 #include "index/rows.h"
-#include "index/vector_index.h"
 
 namespace mimeme {
 namespace {
@@ -29,11 +30,11 @@ size_t compared_exactly(size_t limit) { return limit + limit / 4 + 4; }
 
 using Ids = std::unordered_set<ImageId>;
 
-class Stored : public StoredIndex {
+class Index : public VectorIndex {
  public:
-  Stored(int dim, const IndexOptions& options) : dim_(dim), options_(options), recent_(dim) {}
-  Stored(std::shared_ptr<const IndexFile> file, const IndexOptions& options)
-      : Stored(file->dim(), options) {
+  Index(int dim, const IndexOptions& options) : dim_(dim), options_(options), recent_(dim) {}
+  Index(std::shared_ptr<const IndexFile> file, const IndexOptions& options)
+      : Index(file->dim(), options) {
     set_file(std::move(file));
   }
 
@@ -266,14 +267,14 @@ class Stored : public StoredIndex {
 
 }  // namespace
 
-std::unique_ptr<StoredIndex> make_index(int dim, const IndexOptions& options) {
-  return std::make_unique<Stored>(dim, options);
+std::unique_ptr<VectorIndex> make_index(int dim, const IndexOptions& options) {
+  return std::make_unique<Index>(dim, options);
 }
 
 Result<LoadedIndex> load_index(const std::string& path, const IndexOptions& options) {
   auto file = TRY(IndexFile::open(path));
   const IndexStamp stamp = file->stamp();
-  return LoadedIndex{std::make_unique<Stored>(std::move(file), options), stamp};
+  return LoadedIndex{std::make_unique<Index>(std::move(file), options), stamp};
 }
 
 }  // namespace mimeme

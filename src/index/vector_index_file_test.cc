@@ -40,7 +40,7 @@ struct Data {
   std::vector<float> rows;
 };
 
-class StoredIndexTest : public testing::Test {
+class VectorIndexFileTest : public testing::Test {
  protected:
   void SetUp() override {
     directory_ = fs::temp_directory_path() / ("stored_index_test." + std::to_string(getpid()));
@@ -48,7 +48,7 @@ class StoredIndexTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
   std::string path() const { return directory_ / "vectors.bin"; }
-  std::unique_ptr<StoredIndex> saved(const Data& data, const IndexOptions& options) const {
+  std::unique_ptr<VectorIndex> saved(const Data& data, const IndexOptions& options) const {
     auto index = make_index(kDim, options);
     index->add(data.ids, data.rows);
     EXPECT_TRUE(index->save(path(), {.generation = 7, .seq = 42}));
@@ -63,8 +63,8 @@ class StoredIndexTest : public testing::Test {
   fs::path directory_;
 };
 
-std::unique_ptr<VectorIndex> flat(const Data& data) {
-  auto index = make_flat(kDim);
+std::unique_ptr<VectorIndex> in_memory(const Data& data) {
+  auto index = make_index(kDim);
   index->add(data.ids, data.rows);
   return index;
 }
@@ -95,26 +95,23 @@ void expect_same_answers(const VectorIndex& index, const VectorIndex& exact) {
   }
 }
 
-TEST_F(StoredIndexTest, WithoutAGraphItAnswersAsExactSearch) {
+TEST_F(VectorIndexFileTest, WithoutAGraphItAnswersAsInMemory) {
   const Data data(900);
-  const auto index = saved(data, kWithGraph), in_memory = make_index(kDim, kWithGraph);
-  in_memory->add(data.ids, data.rows);
-  expect_same_answers(*index, *flat(data));
-  expect_same_answers(*in_memory, *flat(data));
+  expect_same_answers(*saved(data, kWithGraph), *in_memory(data));
 }
 
-TEST_F(StoredIndexTest, TheGraphFindsWhatExactSearchFinds) {
+TEST_F(VectorIndexFileTest, TheGraphFindsWhatExactSearchFinds) {
   const Data data(5000);
   const auto index = saved(data, kWithGraph);
-  EXPECT_GE(recall(*index, *flat(data), {.limit = 10}), 0.99);
-  EXPECT_GE(recall(*index, *flat(data), {.limit = 200}), 0.99);
+  EXPECT_GE(recall(*index, *in_memory(data), {.limit = 10}), 0.99);
+  EXPECT_GE(recall(*index, *in_memory(data), {.limit = 200}), 0.99);
   EXPECT_EQ(index->search(data.row(0), {.limit = 5000}).size(), 5000U);
 }
 
-TEST_F(StoredIndexTest, SimilaritiesOfTheGraphAreExact) {
+TEST_F(VectorIndexFileTest, SimilaritiesOfTheGraphAreExact) {
   const Data data(2000);
   const auto index = saved(data, kWithGraph);
-  const auto exact = flat(data);
+  const auto exact = in_memory(data);
   for (size_t i = 0; i < 20; ++i) {
     const auto hit = index->search(data.row(i), {.limit = 1});
     const auto wanted = exact->search(data.row(i), {.limit = 1});
@@ -124,10 +121,10 @@ TEST_F(StoredIndexTest, SimilaritiesOfTheGraphAreExact) {
   }
 }
 
-TEST_F(StoredIndexTest, AFilterFindsAllThatPass) {
+TEST_F(VectorIndexFileTest, AFilterFindsAllThatPass) {
   const Data data(5000);
   const auto index = saved(data, kWithGraph);
-  const auto exact = flat(data);
+  const auto exact = in_memory(data);
   const auto one_in = [](ImageId n) { return [n](ImageId id) { return id % n == 0; }; };
   for (const int n : {2, 10, 100, 1000}) {
     const SearchOptions options{.limit = 10, .filter = one_in(n)};
@@ -139,10 +136,10 @@ TEST_F(StoredIndexTest, AFilterFindsAllThatPass) {
   EXPECT_TRUE(index->search(data.row(3), {.filter = [](ImageId) { return false; }}).empty());
 }
 
-TEST_F(StoredIndexTest, AFilterThatPassesOnlyWhatIsFarFindsIt) {
+TEST_F(VectorIndexFileTest, AFilterThatPassesOnlyWhatIsFarFindsIt) {
   const Data data(5000);
   const auto index = saved(data, kWithGraph);
-  const auto exact = flat(data);
+  const auto exact = in_memory(data);
   std::set<ImageId> far;
   const auto all = exact->search(data.row(0), {.limit = 5000});
   for (auto hit = all.end() - 300; hit != all.end(); ++hit) far.insert(hit->id);
@@ -150,7 +147,7 @@ TEST_F(StoredIndexTest, AFilterThatPassesOnlyWhatIsFarFindsIt) {
   EXPECT_EQ(index->search(data.row(0), options).size(), 300U);
 }
 
-TEST_F(StoredIndexTest, RowsThatAreAllAlikeAreAllFound) {
+TEST_F(VectorIndexFileTest, RowsThatAreAllAlikeAreAllFound) {
   Data data(5000);
   for (size_t i = 0; i < 600; ++i)  // scattered among the others
     std::copy_n(data.row(0).begin(), kDim,
@@ -161,18 +158,18 @@ TEST_F(StoredIndexTest, RowsThatAreAllAlikeAreAllFound) {
     ASSERT_EQ(hits.size(), static_cast<size_t>(limit));
     EXPECT_GT(hits.back().similarity, 0.999F) << limit;
   }
-  EXPECT_GE(recall(*index, *flat(data), {.limit = 10}), 0.98);
+  EXPECT_GE(recall(*index, *in_memory(data), {.limit = 10}), 0.98);
 }
 
-TEST_F(StoredIndexTest, ReplacedAndRemovedRowsAreForgotten) {
+TEST_F(VectorIndexFileTest, ReplacedAndRemovedRowsAreForgotten) {
   const Data data(3000), other(3000, 5);
   const auto index = saved(data, kWithGraph);
-  const auto exact = flat(data);
-  for (VectorIndex* each : {static_cast<VectorIndex*>(index.get()), exact.get()}) {
+  const auto exact = in_memory(data);
+  for (VectorIndex* each : {index.get(), exact.get()}) {
     each->remove(std::span(data.ids).subspan(100, 200));
     each->add(std::span(data.ids).first(50), std::span(other.rows).first(50 * kDim));
   }
-  const auto check = [&](const StoredIndex& now) {
+  const auto check = [&](const VectorIndex& now) {
     EXPECT_EQ(now.size(), 2800);
     EXPECT_TRUE(now.row(150).empty());
     EXPECT_EQ(now.row(10), exact->row(10));
@@ -192,7 +189,7 @@ TEST_F(StoredIndexTest, ReplacedAndRemovedRowsAreForgotten) {
   check(*grown->index);
 }
 
-TEST_F(StoredIndexTest, AGraphOfManyDeadRowsIsBuiltAnew) {
+TEST_F(VectorIndexFileTest, AGraphOfManyDeadRowsIsBuiltAnew) {
   const Data data(3000);
   const auto index = saved(data, kWithGraph);
   const auto size = fs::file_size(path());
@@ -203,12 +200,12 @@ TEST_F(StoredIndexTest, AGraphOfManyDeadRowsIsBuiltAnew) {
   ASSERT_TRUE(index->save(path(), {}));
   EXPECT_LT(fs::file_size(path()), size * 7 / 10);
   EXPECT_EQ(index->size(), 1800);
-  const auto exact = flat(data);
+  const auto exact = in_memory(data);
   exact->remove(std::span(data.ids).first(1200));
   EXPECT_GE(recall(*index, *exact, {.limit = 10}), 0.99);
 }
 
-TEST_F(StoredIndexTest, GrowsByMergesAsGoodAsBuiltAtOnce) {
+TEST_F(VectorIndexFileTest, GrowsByMergesAsGoodAsBuiltAtOnce) {
   const Data data(6000);
   const auto index = make_index(kDim, kWithGraph);
   for (size_t i = 0; i < 6000; i += 1500) {
@@ -216,10 +213,10 @@ TEST_F(StoredIndexTest, GrowsByMergesAsGoodAsBuiltAtOnce) {
                std::span(data.rows).subspan(i * kDim, 1500 * kDim));
     ASSERT_TRUE(index->save(path(), {}));
   }
-  EXPECT_GE(recall(*index, *flat(data), {.limit = 10}), 0.99);
+  EXPECT_GE(recall(*index, *in_memory(data), {.limit = 10}), 0.99);
 }
 
-TEST_F(StoredIndexTest, SavedFileLoadsAsItWas) {
+TEST_F(VectorIndexFileTest, SavedFileLoadsAsItWas) {
   for (const int n : {0, 1, 900, 2000}) {
     const Data data(n);
     const auto index = saved(data, kWithGraph);
@@ -239,7 +236,7 @@ TEST_F(StoredIndexTest, SavedFileLoadsAsItWas) {
   }
 }
 
-TEST_F(StoredIndexTest, AnyCutOrForeignFileIsRefused) {
+TEST_F(VectorIndexFileTest, AnyCutOrForeignFileIsRefused) {
   saved(Data(1200), kWithGraph);
   const std::string whole = bytes();
   for (size_t cut = 0; cut < whole.size(); cut += cut < 200 ? 1 : 997) {
@@ -260,7 +257,7 @@ TEST_F(StoredIndexTest, AnyCutOrForeignFileIsRefused) {
   EXPECT_EQ(load_index(path() + ".none").error().code, ErrorCode::kNotFound);
 }
 
-TEST_F(StoredIndexTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
+TEST_F(VectorIndexFileTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
   const Data data(1200);
   saved(data, kWithGraph);
   const std::string whole = bytes();
@@ -279,7 +276,7 @@ TEST_F(StoredIndexTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
       continue;
     }
     EXPECT_FALSE(loaded->index->verify()) << at;
-    StoredIndex& index = *loaded->index;
+    VectorIndex& index = *loaded->index;
     for (size_t i = 0; i < 3; ++i) {
       index.search(data.row(i), {.limit = 10});
       index.search(data.row(i), {.filter = [](ImageId id) { return id % 50 == 0; }});
@@ -293,7 +290,7 @@ TEST_F(StoredIndexTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
   }
 }
 
-TEST_F(StoredIndexTest, AFileThatCannotBeWrittenLeavesAllAsItWas) {
+TEST_F(VectorIndexFileTest, AFileThatCannotBeWrittenLeavesAllAsItWas) {
   const Data data(1200);
   const auto index = make_index(kDim, kWithGraph);
   index->add(data.ids, data.rows);
@@ -302,10 +299,10 @@ TEST_F(StoredIndexTest, AFileThatCannotBeWrittenLeavesAllAsItWas) {
   EXPECT_EQ(result.error().code, ErrorCode::kIo);
   EXPECT_TRUE(fs::is_empty(directory_));
   EXPECT_EQ(index->unsaved(), 1200);
-  expect_same_answers(*index, *flat(data));
+  expect_same_answers(*index, *in_memory(data));
 }
 
-TEST_F(StoredIndexTest, ACancelledSaveLeavesAllAsItWas) {
+TEST_F(VectorIndexFileTest, ACancelledSaveLeavesAllAsItWas) {
   const Data data(3000);
   const auto index = saved(Data(900), kWithGraph);
   const std::string before = bytes();
@@ -320,14 +317,14 @@ TEST_F(StoredIndexTest, ACancelledSaveLeavesAllAsItWas) {
   EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
   EXPECT_EQ(bytes(), before);
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), {}), 1);
-  expect_same_answers(*index, *flat(data));
+  expect_same_answers(*index, *in_memory(data));
   ASSERT_TRUE(index->save(path(), {}));
 }
 
-TEST_F(StoredIndexTest, WhatChangesDuringASaveSurvivesIt) {
+TEST_F(VectorIndexFileTest, WhatChangesDuringASaveSurvivesIt) {
   const Data data(3000), other(3000, 5);
   const auto index = make_index(kDim, kWithGraph), after = make_index(kDim);
-  const auto exact = flat(data);
+  const auto exact = in_memory(data);
   index->add(data.ids, data.rows);
   std::atomic<bool> is_changed = false;
   const auto change = [&](VectorIndex& each) {
@@ -350,7 +347,7 @@ TEST_F(StoredIndexTest, WhatChangesDuringASaveSurvivesIt) {
   EXPECT_GE(recall(*index, *exact, {.limit = 10}), 0.99);
 }
 
-TEST_F(StoredIndexTest, AddsRemovesSearchesAndSavesRunBesideOneAnother) {
+TEST_F(VectorIndexFileTest, AddsRemovesSearchesAndSavesRunBesideOneAnother) {
   const Data data(2500);
   const auto index = saved(data, {.graph_from = 500});
   std::jthread writer([&](const std::stop_token& stop) {
