@@ -105,14 +105,37 @@ Result<Describer> read_describer(const toml::table& table) {
   return describer;
 }
 
+// As a browser writes it into Host, but for the port.
+bool is_host(const std::string& name) {
+  return std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isdigit(c) || std::islower(c) || c == '.' || c == '-';
+  });
+}
+
+bool read_hosts(const toml::node& node, std::vector<std::string>& hosts) {
+  const toml::array* names = node.as_array();
+  if (!names) return false;
+  for (const toml::node& name : *names)
+    if (!read_text(name, hosts.emplace_back()) || !is_host(hosts.back())) return false;
+  return true;
+}
+
 Result<Config::Serve> read_serve(const toml::table& table) {
   Config::Serve serve;
   for (const auto& [name, node] : table) {
-    if (name.str() != "fetch_urls") return unknown(name, "fetch_urls");
-    const auto value = node.value_exact<bool>();
-    if (!value)
-      return wrong(name.source(), "`fetch_urls` must be true or false, as in fetch_urls = true");
-    serve.fetch_urls = *value;
+    if (name.str() == "fetch_urls") {
+      const auto value = node.value_exact<bool>();
+      if (!value)
+        return wrong(name.source(), "`fetch_urls` must be true or false, as in fetch_urls = true");
+      serve.fetch_urls = *value;
+    } else if (name.str() == "hosts") {
+      if (!read_hosts(node, serve.hosts))
+        return wrong(name.source(),
+                     "`hosts` must be names in lower case without a port, as in hosts = "
+                     "[\"memes.example\"]");
+    } else {
+      return unknown(name, "fetch_urls or hosts");
+    }
   }
   return serve;
 }

@@ -3,6 +3,7 @@
 #define MIMEME_APP_CONFIG_H_
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/vision_model.h"
@@ -22,7 +23,8 @@ struct Config {
   } describer;
 
   struct Serve {
-    bool fetch_urls = false;  // pictures to search with may be given by their web address
+    bool fetch_urls = false;         // pictures to search with may be given by their web address
+    std::vector<std::string> hosts;  // names that browsers reach it by, besides localhost
   } serve;
 };
 

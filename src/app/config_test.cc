@@ -39,6 +39,7 @@ void expect_defaults(const Result<Config>& config) {
   EXPECT_EQ(d.concurrency, 1);
   EXPECT_EQ(d.retries, 3);
   EXPECT_FALSE(config->serve.fetch_urls);
+  EXPECT_TRUE(config->serve.hosts.empty());
 }
 
 TEST_F(ConfigTest, FetchingIsAllowedByOneLine) {
@@ -49,6 +50,12 @@ TEST_F(ConfigTest, FetchingIsAllowedByOneLine) {
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->serve.fetch_urls, is_allowed) << text;
   }
+}
+
+TEST_F(ConfigTest, HostsAreAList) {
+  const auto config = read("[serve]\nhosts = [\"memes.example\", \"pictures-2.local\"]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->serve.hosts, (std::vector<std::string>{"memes.example", "pictures-2.local"}));
 }
 
 TEST_F(ConfigTest, WithoutAFileAllIsAsUsual) {
@@ -102,13 +109,20 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
   const std::string variable =
       "`api_key_env` must be the name of an environment variable, which holds the key, as in "
       "api_key_env = \"MIMEME_DESCRIBER_KEY\"";
+  const std::string hosts =
+      "2: `hosts` must be names in lower case without a port, as in hosts = [\"memes.example\"]";
   const std::pair<std::string, std::string> cases[] = {
       {"\n\n[describe]\n", "3: `describe` is not known: write [describer] or [serve]"},
       {"model = \"x\"", "1: `model` is not known: write [describer] or [serve]"},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
       {"serve = true", "1: `serve` must be a table: write [serve]"},
-      {"[serve]\nport = 80", "2: `port` is not known: write fetch_urls"},
+      {"[serve]\nport = 80", "2: `port` is not known: write fetch_urls or hosts"},
+      {"[serve]\nhosts = \"memes.example\"", hosts},
+      {"[serve]\nhosts = [\"memes.example:8080\"]", hosts},
+      {"[serve]\nhosts = [\"Memes.example\"]", hosts},
+      {"[serve]\nhosts = [\"\"]", hosts},
+      {"[serve]\nhosts = [1]", hosts},
       {"[serve]\nfetch_urls = 1", "2: `fetch_urls` must be true or false, as in fetch_urls = true"},
       {"[serve]\nfetch_urls = \"true\"",
        "2: `fetch_urls` must be true or false, as in fetch_urls = true"},

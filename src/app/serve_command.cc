@@ -20,6 +20,7 @@
 #include "base/thread_count.h"
 #include "http/answers.h"
 #include "http/api.h"
+#include "http/guard.h"
 #include "http/server.h"
 
 namespace mimeme {
@@ -152,9 +153,10 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
                                             // The other workers answer, however slow the web is.
                                             .at_once = std::max(thread_count(0) / 2, 1),
                                             .stop = stop}}));
-  server = TRY(Server::start({.port = static_cast<uint16_t>(arguments.port),
-                              .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
-                             [&](const HttpRequest& request) { return (*api)(request); }));
+  server = TRY(Server::start(
+      {.port = static_cast<uint16_t>(arguments.port),
+       .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
+      guarded(config.serve.hosts, [&](const HttpRequest& request) { return (*api)(request); })));
   events.attach([&](const std::string& text) { server->publish(text); });
   ShownCommands shown(jobs);
   const auto commands = CommandSocket::listen(

@@ -89,10 +89,9 @@ HttpResponse answer(Json::Object object) { return {.body = Json(std::move(object
 Answer unchanging(const Call& call, const std::string& etag, const std::string& content_type,
                   const std::function<Result<std::vector<uint8_t>>()>& bytes) {
   const std::string quoted = '"' + etag + '"';
-  HttpResponse response{.content_type = content_type,
-                        .headers = {{"ETag", quoted},
-                                    {"Cache-Control", "private, max-age=31536000, immutable"},
-                                    {"X-Content-Type-Options", "nosniff"}}};
+  HttpResponse response{
+      .content_type = content_type,
+      .headers = {{"ETag", quoted}, {"Cache-Control", "private, max-age=31536000, immutable"}}};
   if (not_modified(call.request, quoted, response)) return response;
   const std::vector<uint8_t> body = TRY(bytes());
   response.body.assign(body.begin(), body.end());

@@ -84,8 +84,6 @@ Result<HttpResponse> serve_asset(const HttpRequest& request, const HttpTarget& t
       {"ETag", etag},
       {"Cache-Control", is_hashed ? "public, max-age=31536000, immutable" : "no-cache"},
       {"Vary", "Accept-Encoding"},
-      {"X-Content-Type-Options", "nosniff"},
-      {"Referrer-Policy", "no-referrer"},
       {"Content-Security-Policy", kPolicy}};
   if (!is_nothing && not_modified(request, etag, response)) return response;
   if (compressed) response.headers.emplace_back("Content-Encoding", "gzip");

@@ -137,6 +137,26 @@ test('addresses that name nothing are answered', async () => {
     }
 });
 
+test('pages of other sites, and names that were pointed here, get and change nothing', async () => {
+  const ask = (method, target, ...headers) =>
+    sent([`${method} ${target} HTTP/1.1`, ...headers, 'Connection: close', 'Content-Length: 0', '', ''].join('\r\n'));
+  const id = (await call('GET', '/api/v1/images?limit=1')).json.images[0].id;
+  const targets = [['GET', '/'], ['GET', '/api/v1/images'], ['GET', `/api/v1/images/${id}/original`], ['GET', '/metrics'],
+    ['DELETE', `/api/v1/images/${id}`], ['POST', '/api/v1/jobs']];
+  for (const [method, target] of targets) {
+    for (const headers of [['Host: evil.example'], [`Host: evil.example:${server.port}`], ['Host: localhost.evil.example'], ['X: y'],
+      ['Host: localhost', 'Sec-Fetch-Site: cross-site'], ['Host: localhost', 'Sec-Fetch-Site: same-site'],
+      ...method === 'GET' ? [] : [['Host: localhost', 'Origin: https://evil.example'], ['Host: localhost', 'Origin: null']]]) {
+      const { status, json: answer } = await ask(method, target, ...headers);
+      assert.equal(status, 403, `${method} ${target} ${headers}`);
+      assert.equal(answer.code, 'forbidden');
+    }
+  }
+  assert.equal((await ask('GET', '/', 'Host: localhost', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate',
+    'Sec-Fetch-Dest: document')).status, 200, 'a link may lead here');
+  await as_it_was();
+});
+
 test('2,000 bad uploads leave the server no larger than 500 did', async () => {
   const bad = [Buffer.from('these are words'), jpeg.subarray(0, 2000), Buffer.alloc(0), jpeg.subarray(0, 20),
     await sharp(jpeg).png().toBuffer().then(png => png.subarray(0, 3000)),

@@ -1,0 +1,84 @@
+#include "http/guard.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "base/utf8.h"
+#include "http/problem.h"
+
+namespace mimeme {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// "Memes.example:8080" → "memes.example", "[::1]:8080" → "::1".
+std::string name_in(const std::string& host) {
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return lower(host.substr(0, host.find(':')));
+}
+
+bool is_address(const std::string& name) {
+  std::array<uint8_t, 16> bytes{};
+  return inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
+}
+
+bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
+
+// Whether a page of another site may have had it sent.
+bool is_foreign(const HttpRequest& request) {
+  const std::string site = request.header("Sec-Fetch-Site");
+  if (!site.empty()) {
+    const bool is_link = is_read(request.method) &&
+                         request.header("Sec-Fetch-Mode") == "navigate" &&
+                         request.header("Sec-Fetch-Dest") == "document";
+    return site != "same-origin" && site != "none" && !is_link;
+  }
+  const std::string origin = lower(request.header("Origin"));
+  const size_t host = origin.find("://");
+  return !origin.empty() &&
+         (host == origin.npos || origin.substr(host + 3) != lower(request.header("Host")));
+}
+
+Result<> check(const std::vector<std::string>& hosts, const HttpRequest& request) {
+  const std::string name = name_in(request.header("Host"));
+  if (name != "localhost" && !is_address(name) &&
+      std::find(hosts.begin(), hosts.end(), name) == hosts.end())
+    return Error{ErrorCode::kForbidden,
+                 "this server is not called \"" + printable(name) +
+                     "\"; if it is, name it in the library's mimeme.toml: [serve] hosts"};
+  if (is_foreign(request))
+    return Error{ErrorCode::kForbidden, "a page of another site has no business here"};
+  return {};
+}
+
+}  // namespace
+
+HttpHandler guarded(std::vector<std::string> hosts, HttpHandler handler) {
+  return [hosts = std::move(hosts), handler = std::move(handler)](const HttpRequest& request) {
+    const auto checked = check(hosts, request);
+    HttpResponse response = checked ? handler(request) : problem(checked.error());
+    const std::pair<const char*, const char*> kept[] = {
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+        // The web app brings its own. A picture that a tab shows is laid out by an inline style.
+        {"Content-Security-Policy",
+         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"}};
+    for (const auto& [name, value] : kept) {
+      const bool is_there = std::any_of(response.headers.begin(), response.headers.end(),
+                                        [&](const auto& header) { return header.first == name; });
+      if (!is_there) response.headers.emplace_back(name, value);
+    }
+    return response;
+  };
+}
+
+}  // namespace mimeme
