@@ -2,7 +2,7 @@
 //
 //   node bench/plot.mjs [docs/performance.md [docs/growth.svg]]
 //
-// Both axes are logarithmic: what grows with the number of images is a line that rises at 45 degrees.
+// Both axes are logarithmic: a cost that is in proportion to the number of images rises steadily.
 
 import { readFileSync } from 'node:fs';
 import { writeWhole } from '../models/files.mjs';
@@ -27,8 +27,11 @@ const SERIES = [
 
 const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [720, 420, 70, 20, 130, 50];
 const [X0, X1, Y0, Y1] = [3, 7, -2, 3];  // powers of ten: images, milliseconds
-const x = (images) => LEFT + (Math.log10(images) - X0) / (X1 - X0) * (WIDTH - LEFT - RIGHT);
-const y = (ms) => HEIGHT - BOTTOM - (Math.log10(ms) - Y0) / (Y1 - Y0) * (HEIGHT - TOP - BOTTOM);
+const round = (pixels) => Number(pixels.toFixed(1));
+const x = (images) =>
+  round(LEFT + (Math.log10(images) - X0) / (X1 - X0) * (WIDTH - LEFT - RIGHT));
+const y = (ms) =>
+  round(HEIGHT - BOTTOM - (Math.log10(ms) - Y0) / (Y1 - Y0) * (HEIGHT - TOP - BOTTOM));
 const powers = (from_, to_) => Array.from({ length: to_ - from_ + 1 }, (_, i) => 10 ** (from_ + i));
 const number = (n) => (n < 1 ? String(n) : n.toLocaleString('en'));
 
