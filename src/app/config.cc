@@ -108,7 +108,7 @@ Result<Describer> read_describer(const toml::table& table) {
 // As a browser writes it into Host, but for the port.
 bool is_host(const std::string& name) {
   return std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isdigit(c) || std::islower(c) || c == '.' || c == '-';
+    return std::isdigit(c) || std::islower(c) || c == '.' || c == '-' || c == '_';
   });
 }
 

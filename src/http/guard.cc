@@ -24,10 +24,12 @@ std::string name_in(const std::string& host) {
   return lower(host.substr(0, host.find(':')));
 }
 
+// But none that leads here from everywhere: 0.0.0.0 is this machine, and browsers do not treat it
+// so.
 bool is_address(const std::string& name) {
   std::array<uint8_t, 16> bytes{};
-  return inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
-         inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
+  if (inet_pton(AF_INET, name.c_str(), bytes.data()) == 1) return bytes[0] != 0;
+  return inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1 && (bytes[0] != 0 || name == "::1");
 }
 
 bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
@@ -36,9 +38,11 @@ bool is_read(const std::string& method) { return method == "GET" || method == "H
 bool is_foreign(const HttpRequest& request) {
   const std::string site = request.header("Sec-Fetch-Site");
   if (!site.empty()) {
+    // A service worker that passes a link on leaves out where it leads.
+    const std::string destination = request.header("Sec-Fetch-Dest");
     const bool is_link = is_read(request.method) &&
                          request.header("Sec-Fetch-Mode") == "navigate" &&
-                         request.header("Sec-Fetch-Dest") == "document";
+                         (destination == "document" || destination == "empty");
     return site != "same-origin" && site != "none" && !is_link;
   }
   const std::string origin = lower(request.header("Origin"));

@@ -7,8 +7,8 @@
 //   Fetch Metadata; Origin, of browsers without it). A link that is followed may come from
 //   anywhere. Programs that are no browsers send neither.
 //
-// Who is refused gets 403. Every answer bears the headers by which browsers keep it from other
-// sites' pages and run nothing that is in it.
+// Who is refused gets 403. Every answer from here bears the headers by which browsers keep it from
+// other sites' pages and run nothing that is in it.
 #ifndef MIMEME_HTTP_GUARD_H_
 #define MIMEME_HTTP_GUARD_H_
 

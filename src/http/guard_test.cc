@@ -20,7 +20,8 @@ TEST(Guard, AnswersToItsNamesOnly) {
     EXPECT_EQ(ask("GET", {{"Host", host}}), 200) << host;
   for (const char* host :
        {"evil.example", "memes.example.evil.example", "127.0.0.1.evil.example:8080",
-        "xmemes.example", "localhost.evil.example", "[evil.example]", "[", ":", ""})
+        "xmemes.example", "localhost.evil.example", "[evil.example]", "[", ":", "", "0.0.0.0:8080",
+        "[::]:8080", "[::ffff:127.0.0.1]"})
     EXPECT_EQ(ask("GET", {{"Host", host}}), 403) << host;
   EXPECT_EQ(ask("GET", {}), 403);
 }
@@ -42,6 +43,7 @@ TEST(Guard, LinksMayBeFollowedButNotFramedOrPosted) {
                         {"Sec-Fetch-Dest", destination}});
   };
   EXPECT_EQ(follow("GET", "document"), 200);
+  EXPECT_EQ(follow("GET", "empty"), 200);  // by way of the web app's service worker
   EXPECT_EQ(follow("GET", "iframe"), 403);
   EXPECT_EQ(follow("POST", "document"), 403);
 }

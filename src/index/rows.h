@@ -1,4 +1,4 @@
-// Vectors in memory, compared exactly (f16, SIMD), and what every index shares: the order of hits.
+// Vectors in memory, compared exactly (f16, SIMD), and the order of hits.
 // Not thread-safe.
 #ifndef MIMEME_INDEX_ROWS_H_
 #define MIMEME_INDEX_ROWS_H_

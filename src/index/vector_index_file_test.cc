@@ -43,7 +43,7 @@ struct Data {
 class VectorIndexFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::temp_directory_path() / ("stored_index_test." + std::to_string(getpid()));
+    directory_ = fs::temp_directory_path() / ("vector_index_file_test." + std::to_string(getpid()));
     fs::create_directories(directory_);
   }
   void TearDown() override { fs::remove_all(directory_); }

@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 
 // The longest side at which lines are looked for, in pixels: first a little more than half the
-// picture's own, which finds the captions of a meme at a quarter of the cost. If a line there is so
-// small that others may be too small to be found, at the picture's own (docs/decisions/0006).
+// picture's own, which finds the captions of a meme at a quarter of the cost. If there is none, or
+// one so small that others may be too small to be found, at the picture's own
+// (docs/decisions/0006).
 constexpr float kCoarse = 0.55F, kMinCoarse = 288, kMaxCoarse = 448;
 constexpr float kMinFine = 640, kMaxFine = 960;
 constexpr float kSmallLine = 16;      // pixels of the first look
@@ -81,12 +82,13 @@ class PpOcr : public Ocr {
     const auto longest = static_cast<float>(std::max(picture.width, picture.height));
     const auto scale = [longest](float side) { return std::min(side / longest, kMaxEnlargement); };
     const float coarse = scale(std::clamp(longest * kCoarse, kMinCoarse, kMaxCoarse));
+    const float fine = scale(std::clamp(longest, kMinFine, kMaxFine));
     std::vector<Box> lines = TRY(find(picture, coarse));
-    const bool has_small = std::any_of(lines.begin(), lines.end(), [coarse](const Box& line) {
-      return std::min(line.width, line.height) * coarse < kSmallLine;
+    const bool are_large = std::all_of(lines.begin(), lines.end(), [coarse](const Box& line) {
+      return std::min(line.width, line.height) * coarse >= kSmallLine;
     });
-    if (!has_small) return lines;
-    return find(picture, scale(std::clamp(longest, kMinFine, kMaxFine)));
+    if ((!lines.empty() && are_large) || fine == coarse) return lines;
+    return find(picture, fine);
   }
 
   // In the picture's own pixels, found in what is `scale` times as large.

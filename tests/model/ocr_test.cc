@@ -128,6 +128,17 @@ TEST_F(OcrTest, SmallLettersAreRead) {
   EXPECT_GE(found, all * 9 / 10) << found << " of " << all << ": " << text;
 }
 
+// Nothing in the first look tells that there is one.
+TEST_F(OcrTest, ASmallLineAloneIsRead) {
+  Picture strip = grey(256, 1600);
+  const Picture meme =
+      load(MIMEME_MEMES "/zebra-1.jpg", {.width = 130, .height = 130, .fit = Fit::kInside});
+  for (int y = 0; y < meme.height / 4; ++y)  // its upper line
+    std::copy_n(&meme.rgb[size_t{3} * y * meme.width], size_t{3} * meme.width,
+                &strip.rgb[size_t{3} * ((900 + y) * strip.width + 60)]);
+  EXPECT_LE(edits(text_of(read(strip)), "IT WORKED ON FRIDAY"), 4U);
+}
+
 TEST_F(OcrTest, LinesComeFromTopToBottomWithTheirPlaceAndConfidence) {
   const Picture meme = load_meme("zebra-1.jpg");
   const auto lines = read(meme);
