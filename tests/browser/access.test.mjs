@@ -100,7 +100,7 @@ const focus = page => page.evaluate(() => {
   return at.getAttribute('aria-label') ?? (at.labels?.[0]?.textContent || at.textContent).trim();
 });
 const tab_to = async (page, name, key = 'Tab') => {
-  for (let i = 0; i < 200; ++i) {  // a page of pictures to decide on has many stops
+  for (let i = 0; i < 500; ++i) {  // a page of pictures to decide on has many stops
     if ((await focus(page)) === name) return;
     await page.keyboard.press(key);
   }
