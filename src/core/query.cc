@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -16,13 +17,6 @@ constexpr std::array<std::string_view, 7> kTypes = {"jpeg", "png",  "webp", "gif
                                                     "avif", "heic", "tiff"};
 
 bool is_space(char c) { return kSpace.find(c) != std::string_view::npos; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // Valid UTF-8, plain double quotes, not too long.
 std::string cleaned(std::string_view text) {
@@ -48,7 +42,7 @@ std::optional<int64_t> take_integer(std::string_view& text) {
 
 std::optional<int64_t> parse_pixels(std::string_view text) {
   const auto value = take_integer(text);
-  return text.empty() || lower(text) == "px" ? value : std::nullopt;
+  return text.empty() || lower_ascii(text) == "px" ? value : std::nullopt;
 }
 
 // "1500", "1.5MB", "10 kib". At most 15 digits count, so that nothing overflows.
@@ -66,7 +60,7 @@ std::optional<int64_t> parse_bytes(std::string_view text) {
                              {"m", 1e6},    {"mb", 1e6},      {"g", 1e9},         {"gb", 1e9},
                              {"kib", 1024}, {"mib", 1048576}, {"gib", 1073741824}};
   const auto* const unit = std::find_if(std::begin(kUnits), std::end(kUnits),
-                                        [&](const Unit& u) { return u.name == lower(text); });
+                                        [&](const Unit& u) { return u.name == lower_ascii(text); });
   if (unit == std::end(kUnits) || value * unit->bytes > 1e15) return std::nullopt;
   return static_cast<int64_t>(value * unit->bytes);
 }
@@ -134,7 +128,7 @@ class Parser {
   // True if a filter stood there.
   Result<bool> take_filter(bool minus) {
     const size_t end = std::min(rest_.find_first_of(":<>="), rest_.size());
-    const std::string name = lower(rest_.substr(0, end));
+    const std::string name = lower_ascii(rest_.substr(0, end));
     const bool is_number = name == "width" || name == "height" || name == "bytes";
     const bool is_named =
         name == "category" || name == "type" || name == "before" || name == "after";
@@ -188,7 +182,7 @@ class Parser {
   }
 
   Result<> add_type(const std::string& value, bool minus) {
-    std::string type = lower(value);
+    std::string type = lower_ascii(value);
     if (type == "jpg") type = "jpeg";
     if (type == "tif") type = "tiff";
     if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {

@@ -1,11 +1,11 @@
 #include "http/assets.h"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/number.h"
 #include "http/conditional.h"
 #include "http/problem.h"
@@ -38,9 +38,7 @@ std::string_view trimmed(std::string_view text) {
 
 // RFC 9110, 12.5.3; `gzip;q=0` refuses it, and what names gzip goes before `*`.
 bool accepts_gzip(const HttpRequest& request) {
-  std::string field = request.header("Accept-Encoding");
-  std::transform(field.begin(), field.end(), field.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string field = lower_ascii(request.header("Accept-Encoding"));
   std::optional<bool> named, any;
   for (std::string_view rest = field; !rest.empty();) {
     const size_t comma = std::min(rest.find(','), rest.size());

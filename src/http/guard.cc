@@ -4,24 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "http/problem.h"
 
 namespace mimeme {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // "Memes.example:8080" → "memes.example", "[::1]:8080" → "::1".
 std::string name_in(const std::string& host) {
   if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return lower(host.substr(0, host.find(':')));
+  return lower_ascii(host.substr(0, host.find(':')));
 }
 
 // But none that leads here from everywhere: 0.0.0.0 is this machine, and browsers do not treat it
@@ -45,10 +40,10 @@ bool is_foreign(const HttpRequest& request) {
                          (destination == "document" || destination == "empty");
     return site != "same-origin" && site != "none" && !is_link;
   }
-  const std::string origin = lower(request.header("Origin"));
+  const std::string origin = lower_ascii(request.header("Origin"));
   const size_t host = origin.find("://");
   return !origin.empty() &&
-         (host == origin.npos || origin.substr(host + 3) != lower(request.header("Host")));
+         (host == origin.npos || origin.substr(host + 3) != lower_ascii(request.header("Host")));
 }
 
 Result<> check(const std::vector<std::string>& hosts, const HttpRequest& request) {

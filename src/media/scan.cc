@@ -14,6 +14,7 @@
 #include <span>
 #include <system_error>
 
+#include "base/ascii.h"
 #include "core/sha256.h"
 #include "media/decode.h"
 #include "media/ignore.h"
@@ -53,21 +54,15 @@ class Fd {
   const int fd_;
 };
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 bool is_called_like_a_picture(const std::string& name) {
   static constexpr std::array<std::string_view, 13> kExtensions{
       ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".gif",
       ".avif", ".heic", ".heif", ".tif",  ".tiff", ".apng"};
-  const std::string extension = lower(std::filesystem::path(name).extension());
+  const std::string extension = lower_ascii(std::filesystem::path(name).extension().string());
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-std::string error_text(int error) { return lower(std::generic_category().message(error)); }
+std::string error_text(int error) { return lower_ascii(std::generic_category().message(error)); }
 
 // kIo if it cannot be read.
 Result<bool> begins_like_a_picture(const std::string& path) {

@@ -1,7 +1,8 @@
 #include "model/kinds.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace mimeme {
 namespace {
@@ -219,13 +220,6 @@ Result<> split(std::string_view text, std::string_view separator, Take take) {
   return {};
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 class Classes {
  public:
   explicit Classes(std::span<const std::string> labels) : labels_(labels) {}
@@ -261,7 +255,7 @@ Result<std::vector<Kind>> parse_kinds(std::string_view table, std::span<const st
     const size_t colon = line.find(": ");
     if (colon == line.npos)
       return split(line, ", ", [&](std::string_view name) -> Result<> {
-        kinds.push_back({lower(name), {}});
+        kinds.push_back({lower_ascii(name), {}});
         return classes.append(name, kinds.back().classes);
       });
     const std::string_view word = line.substr(0, colon);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "core/sha256.h"
 
@@ -44,13 +45,11 @@ Result<std::array<double, 3>> get_rgb(const Json& json, std::string_view key) {
 
 // In lower case, as verify() makes them; some tools print capitals.
 Result<std::string> get_sha256(const Json& json, std::string_view key) {
-  std::string hex = TRY(json.get_string(key));
+  const std::string hex = TRY(json.get_string(key));
   const auto is_digit = [](unsigned char c) { return std::isxdigit(c) != 0; };
   if (hex.size() != 2 * Sha256().size() || !std::all_of(hex.begin(), hex.end(), is_digit))
     return corrupt("`" + std::string(key) + "` must be 64 hexadecimal digits");
-  std::transform(hex.begin(), hex.end(), hex.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return hex;
+  return lower_ascii(hex);
 }
 
 Result<> expect(const Json& json, std::string_view key, std::string_view only) {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -19,6 +18,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/ascii.h"
 
 namespace mimeme {
 
@@ -150,9 +151,8 @@ class TestHttpServer {
     request.line = text.substr(0, text.find("\r\n"));
     for (size_t at = text.find("\r\n") + 2; at < end;) {
       const size_t colon = text.find(": ", at), next = text.find("\r\n", at);
-      std::string name = text.substr(at, colon - at);
-      for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      request.headers[name] = text.substr(colon + 2, next - colon - 2);
+      request.headers[lower_ascii(text.substr(at, colon - at))] =
+          text.substr(colon + 2, next - colon - 2);
       at = next + 2;
     }
     const size_t length = std::stoul("0" + request.headers["content-length"]);

@@ -3,31 +3,31 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { copy_into, json, pick_stamps, scratch } from '../cli/mimeme.mjs';
-import { serve } from '../http/server.mjs';
+import { after, test } from 'node:test';
+import { copy_into, json, pick_stamps } from '../cli/mimeme.mjs';
 import { launch, until } from './browser.mjs';
+import { served } from './library.mjs';
 
-const folder = scratch(), library = path.join(folder, 'library');
-let server, browser, site;
+let browser, site;
+const at = served(folder => {
+  const library = path.join(folder, 'library'), pictures = path.join(folder, 'pictures');
+  copy_into(pictures, pick_stamps(4));
+  json(library, 0, 'add', '--no-words', pictures);
+  return { library };
+}, async () => {
+  site = http.createServer((_, answer) => answer.setHeader('Content-Type', 'text/html')
+    .end(`<a href="${at.server.address}/">memes</a>`)).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  browser = await launch();  // not one of at.check: that fails a test which asks another site
+});
 after(async () => {
   await browser?.close();
   site?.close();
-  await server?.end();
-});
-before(async () => {
-  copy_into(path.join(folder, 'pictures'), pick_stamps(4));
-  json(library, 0, 'add', '--no-words', path.join(folder, 'pictures'));
-  server = await serve(library);
-  site = http.createServer((_, answer) => answer.setHeader('Content-Type', 'text/html')
-    .end(`<a href="${server.address}/">memes</a>`)).listen(0, '127.0.0.1');
-  await once(site, 'listening');
-  browser = await launch();
 });
 
 test('a page of another site', async () => {
   const page = await (await browser.newContext()).newPage();
-  const other = `http://localhost:${site.address().port}/`, status = async () => (await fetch(`${server.address}/api/v1/status`)).json();
+  const other = `http://localhost:${site.address().port}/`, status = async () => (await fetch(`${at.server.address}/api/v1/status`)).json();
   await page.goto(other);
   const { images } = await status();
   const tried = await page.evaluate(async address => {
@@ -46,10 +46,10 @@ test('a page of another site', async () => {
       blind_job: await asks('/api/v1/jobs', { method: 'POST', mode: 'no-cors', body: '{"kind":"scan"}' }),
       blind_delete: await asks('/api/v1/images/1', { method: 'DELETE' }),
     };
-  }, server.address);
+  }, at.server.address);
   assert.deepEqual(Object.entries(tried).filter(([what, how]) => how !== 'refused' && what !== 'blind_job'), []);
   assert.equal((await status()).images, images);
-  const { jobs } = await (await fetch(`${server.address}/api/v1/jobs`)).json();
+  const { jobs } = await (await fetch(`${at.server.address}/api/v1/jobs`)).json();
   assert.deepEqual(jobs, [], 'what was sent blindly began nothing');
 
   // By a link: the first time, and when the service worker passes it on.
