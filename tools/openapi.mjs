@@ -125,12 +125,18 @@ const operations = Object.entries(api.paths).flatMap(([target, item]) => METHODS
   parameters: [...item.parameters ?? [], ...item[method].parameters ?? []].map(resolve),
 })));
 
+function needs(operation) {
+  const [scope] = (operation.security ?? api.security).flatMap(way => way.key ?? []);
+  return scope ? `<p>Where a key is asked for: one of scope ${code(scope)}.</p>` : '';
+}
+
 function show({ method, target, operation, parameters }) {
   const body = resolve(operation.requestBody);
   return `<section id="${escape(operation.operationId)}">
 <h3>${escape(operation.summary)}</h3>
 <p class="address"><strong class="${method}">${method.toUpperCase()}</strong> ${code(target)}</p>
 ${prose(operation.description)}
+${needs(operation)}
 ${curl(method, target, parameters, operation)}
 ${section(4, 'Parameters', list(parameters.map(parameter)))}
 ${section(4, 'Body', body && prose(body.description) + contents(body.content))}

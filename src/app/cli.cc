@@ -130,6 +130,7 @@ class CommandLine {
     app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
     add_library_commands();
     add_word_commands();
+    add_key_commands();
     add_model_commands();
     mention_common_options(app_);
   }
@@ -180,6 +181,19 @@ class CommandLine {
         ->type_name("N")
         ->capture_default_str()
         ->transform(whole_number<int>(1));
+  }
+
+  // least: the first that may be chosen.
+  template <typename Chosen>  // a Scope, or one that may be left out
+  static CLI::Option* scope_option(CLI::App* sub, const std::string& name, Scope least,
+                                   Chosen& chosen, const std::string& help) {
+    const std::vector<std::string> names(std::begin(kScopes) + static_cast<int>(least),
+                                         std::end(kScopes));
+    return sub
+        ->add_option_function<std::string>(
+            name, [&chosen](const std::string& text) { chosen = *parse_scope(text); }, help)
+        ->type_name("SCOPE")
+        ->check(CLI::IsMember(names));
   }
 
   static void add_embedding(CLI::App* sub, EmbedArguments& arguments) {
@@ -259,18 +273,28 @@ class CommandLine {
     sub->footer(kFamiliesHelp);
 
     sub = command(
-        app_, "serve", "Answer the HTTP API on this machine",
+        app_, "serve", "Answer the HTTP API and the web app",
         [this](const Context& c) { return serve(c, serve_); }, Beside::kHere);
-    sub->add_option("--port", serve_.port, "Where to listen, on 127.0.0.1; 0: any that is free")
+    sub->add_option("--port", serve_.port, "Where to listen; 0: any that is free")
         ->type_name("N")
         ->capture_default_str()
         ->transform(whole_number(0, 65535));
+    sub->add_option("--address", serve_.address,
+                    "Where to listen: 127.0.0.1 if mimeme.toml says nothing; 0.0.0.0: everywhere")
+        ->type_name("ADDRESS");
+    scope_option(sub, "--anonymous", Scope::kNone, serve_.anonymous,
+                 "What they may do who show no key");
     add_limits(sub, serve_.limits);
     sub->footer(
         "Other commands work meanwhile: the server runs them, and they print where they were "
         "typed.\n"
         "Only `import`, `models use` and a second `serve` need it to have ended.\n"
-        "Ctrl-C answers what is in flight, then ends.");
+        "Ctrl-C answers what is in flight, then ends.\n\n"
+        "As long as only this machine can reach it, everyone may do everything. With another "
+        "--address,\n"
+        "or hosts or proxies in mimeme.toml, it takes a key (mimeme keys create); --anonymous says "
+        "what\n"
+        "may be done without one. There is no TLS here: put a proxy in front of it.");
 
     sub = command(app_, "remove", "Forget pictures; the files stay",
                   [this](const Context& c) { return remove(c, remove_); });
@@ -294,6 +318,26 @@ class CommandLine {
         app_, "import", "Add what an export holds, without decoding anything",
         [this](const Context& c) { return import_command(c, folder_); }, Beside::kHere);
     sub->add_option("FOLDER", folder_, "What `mimeme export` wrote")->required();
+  }
+
+  void add_key_commands() {
+    CLI::App* keys = app_.add_subcommand("keys", "Who may use a server of this library");
+    keys->require_subcommand(1)->fallthrough();
+    CLI::App* sub = command(*keys, "create", "Make a key, and print it once",
+                            [this](const Context& c) { return keys_create(c, create_); });
+    sub->add_option("NAME", create_.name, "Whose it is, or what for")->required();
+    scope_option(sub, "--scope", Scope::kRead, create_.scope,
+                 "read: look and search; write: also add, change and delete; admin: also begin "
+                 "and stop work")
+        ->default_str("read");
+    sub->footer(
+        "  mimeme keys create alice --scope write\n"
+        "  curl -H \"Authorization: Bearer mimeme_…\" https://memes.example/api/v1/status\n\n"
+        "Only its SHA-256 is kept. A server that runs knows it at once.");
+    command(*keys, "list", "Which there are", [](const Context& c) { return keys_list(c); });
+    sub = command(*keys, "revoke", "Take a key back, with all who signed in with it",
+                  [this](const Context& c) { return keys_revoke(c, key_); });
+    sub->add_option("NAME", key_)->required();
   }
 
   void add_word_commands() {
@@ -408,7 +452,8 @@ class CommandLine {
   EvaluateArguments evaluate_;
   DuplicatesArguments duplicates_;
   FamiliesArguments families_;
-  std::string folder_, model_, file_, manifest_;
+  KeysCreateArguments create_;
+  std::string folder_, model_, file_, manifest_, key_;
 };
 
 ExitCode fail(const Surroundings& to, const Error& error, bool json) {

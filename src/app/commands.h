@@ -15,6 +15,7 @@
 
 #include "app/exit_code.h"
 #include "base/result.h"
+#include "core/access_key.h"
 #include "core/types.h"
 #include "media/decode.h"
 
@@ -79,11 +80,21 @@ struct SearchArguments {
 Result<ExitCode> search(const Context& context, const SearchArguments& arguments);
 
 struct ServeArguments {
-  int port = 8080;  // 0: any that is free
+  int port = 8080;                 // 0: any that is free
+  std::string address;             // empty: that of mimeme.toml
+  std::optional<Scope> anonymous;  // none: that of mimeme.toml
   DecodeLimits limits;
 };
 // Until Ctrl-C or SIGTERM; what is in flight then is answered.
 Result<ExitCode> serve(const Context& context, const ServeArguments& arguments);
+
+struct KeysCreateArguments {
+  std::string name;
+  Scope scope = Scope::kRead;
+};
+Result<ExitCode> keys_create(const Context& context, const KeysCreateArguments& arguments);
+Result<ExitCode> keys_list(const Context& context);
+Result<ExitCode> keys_revoke(const Context& context, const std::string& name);
 
 struct RemoveArguments {
   std::vector<std::string> targets;  // files, folders, image ids

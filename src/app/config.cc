@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string_view>
 
@@ -39,14 +40,15 @@ bool is_variable(const std::string& name) {
                      [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
 }
 
+template <typename Table>
 struct Key {
   std::string_view name;
   std::string_view must;
   std::string_view example;
-  bool (*read)(const toml::node&, Describer&);
+  bool (*read)(const toml::node&, Table&);
 };
 
-constexpr Key kKeys[] = {
+constexpr Key<Describer> kDescriberKeys[] = {
     {"base_url", "an http or https URL", "base_url = \"http://127.0.0.1:11434/v1\"",
      [](const toml::node& node, Describer& d) {
        return read_text(node, d.base_url) &&
@@ -80,28 +82,34 @@ Error unknown(const toml::key& key, const std::string& known) {
   return wrong(key.source(), "`" + printable(key.str()) + "` is not known: write " + known);
 }
 
-Result<Describer> read_describer(const toml::table& table) {
-  Describer describer;
+template <typename Table>
+Result<Table> read_table(const toml::table& table, std::span<const Key<Table>> keys) {
+  Table read;
   for (const auto& [name, node] : table) {
-    const Key* key = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                  [&](const Key& k) { return k.name == name.str(); });
-    if (key == std::end(kKeys)) {
+    const auto key = std::find_if(keys.begin(), keys.end(),
+                                  [&](const Key<Table>& k) { return k.name == name.str(); });
+    if (key == keys.end()) {
       std::string known;
-      for (const Key& k : kKeys) known += (known.empty() ? "" : ", ") + std::string(k.name);
+      for (const auto& k : keys) known += (known.empty() ? "" : ", ") + std::string(k.name);
       return unknown(name, "one of " + known);
     }
-    if (!key->read(node, describer))
+    if (!key->read(node, read))
       return wrong(name.source(), "`" + std::string(key->name) + "` must be " +
                                       std::string(key->must) + ", as in " +
                                       std::string(key->example));
   }
+  return read;
+}
+
+Result<Describer> read_describer(const toml::table& table) {
+  Describer describer = TRY(read_table<Describer>(table, kDescriberKeys));
   if (describer.base_url.empty() && !table.empty())
     return wrong(table.source(), "`base_url` is missing: write where the model is served, as in " +
-                                     std::string(kKeys[0].example));
+                                     std::string(kDescriberKeys[0].example));
   if (!describer.base_url.empty() && describer.model.empty())
     return wrong(table.source(),
                  "`model` is missing: write the name that the server has for it, as in " +
-                     std::string(kKeys[1].example));
+                     std::string(kDescriberKeys[1].example));
   return describer;
 }
 
@@ -120,25 +128,48 @@ bool read_hosts(const toml::node& node, std::vector<std::string>& hosts) {
   return true;
 }
 
-Result<Config::Serve> read_serve(const toml::table& table) {
-  Config::Serve serve;
-  for (const auto& [name, node] : table) {
-    if (name.str() == "fetch_urls") {
-      const auto value = node.value_exact<bool>();
-      if (!value)
-        return wrong(name.source(), "`fetch_urls` must be true or false, as in fetch_urls = true");
-      serve.fetch_urls = *value;
-    } else if (name.str() == "hosts") {
-      if (!read_hosts(node, serve.hosts))
-        return wrong(name.source(),
-                     "`hosts` must be names in lower case without a port, as in hosts = "
-                     "[\"memes.example\"]");
-    } else {
-      return unknown(name, "fetch_urls or hosts");
-    }
+bool read_proxies(const toml::node& node, std::vector<Network>& proxies) {
+  const toml::array* texts = node.as_array();
+  if (!texts) return false;
+  for (const toml::node& text : *texts) {
+    const auto network = parse_network(text.value_exact<std::string>().value_or(""));
+    if (!network) return false;
+    proxies.push_back(*network);
   }
-  return serve;
+  return true;
 }
+
+bool read_number(const toml::node& node, double least, std::optional<double>& number) {
+  number = node.is_number() ? node.value<double>() : std::nullopt;
+  return number && *number >= least && *number <= 1e6;
+}
+
+using Serve = Config::Serve;
+constexpr Key<Serve> kServeKeys[] = {
+    {"fetch_urls", "true or false", "fetch_urls = true",
+     [](const toml::node& node, Serve& serve) {
+       const auto value = node.value_exact<bool>();
+       serve.fetch_urls = value.value_or(false);
+       return value.has_value();
+     }},
+    {"hosts", "names in lower case without a port", "hosts = [\"memes.example\"]",
+     [](const toml::node& node, Serve& serve) { return read_hosts(node, serve.hosts); }},
+    {"address", "an address of this machine, or 0.0.0.0 or :: for all", "address = \"0.0.0.0\"",
+     [](const toml::node& node, Serve& serve) {
+       return read_text(node, serve.address) && !parse_address(serve.address).empty();
+     }},
+    {"proxies", "addresses or networks", "proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]",
+     [](const toml::node& node, Serve& serve) { return read_proxies(node, serve.proxies); }},
+    {"anonymous", "none, read, write or admin", "anonymous = \"read\"",
+     [](const toml::node& node, Serve& serve) {
+       serve.anonymous = parse_scope(node.value_exact<std::string>().value_or(""));
+       return serve.anonymous.has_value();
+     }},
+    {"rate", "a number of requests a second; 0: as many as come", "rate = 50",
+     [](const toml::node& node, Serve& serve) { return read_number(node, 0, serve.rate); }},
+    {"burst", "a number of requests, 1 at least", "burst = 1000",
+     [](const toml::node& node, Serve& serve) { return read_number(node, 1, serve.burst); }},
+};
 
 Result<Config> parse(const std::string& text) {
   const toml::parse_result parsed = toml::parse(text);
@@ -151,12 +182,16 @@ Result<Config> parse(const std::string& text) {
     if (!node.is_table())
       return wrong(name.source(), "`" + key + "` must be a table: write [" + key + "]");
     if (key == "describer") config.describer = TRY(read_describer(*node.as_table()));
-    if (key == "serve") config.serve = TRY(read_serve(*node.as_table()));
+    if (key == "serve") config.serve = TRY(read_table<Serve>(*node.as_table(), kServeKeys));
   }
   return config;
 }
 
 }  // namespace
+
+bool Config::Serve::is_private() const {
+  return is_loopback(parse_address(address)) && hosts.empty() && proxies.empty();
+}
 
 Result<Config> read_config(const std::string& library) {
   const std::string path = (std::filesystem::path(library) / "mimeme.toml").string();

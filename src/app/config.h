@@ -2,10 +2,13 @@
 #ifndef MIMEME_APP_CONFIG_H_
 #define MIMEME_APP_CONFIG_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "base/result.h"
+#include "core/access_key.h"
 #include "model/vision_model.h"
 
 namespace mimeme {
@@ -25,6 +28,14 @@ struct Config {
   struct Serve {
     bool fetch_urls = false;         // pictures to search with may be given by their web address
     std::vector<std::string> hosts;  // names that browsers reach it by, besides localhost
+    std::string address = "127.0.0.1";
+    std::vector<Network> proxies;  // believed what they write into X-Forwarded-For and -Proto
+    std::optional<Scope> anonymous;
+    std::optional<double> rate, burst;  // AccessOptions
+
+    // Nobody comes but from this machine, as far as this says: then the defaults are that everyone
+    // may do everything, as often as he likes, else that nobody may anything without a key.
+    bool is_private() const;
   } serve;
 };
 

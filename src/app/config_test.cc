@@ -98,6 +98,34 @@ TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
   EXPECT_EQ(config->describer.timeout_seconds, 30);
 }
 
+TEST_F(ConfigTest, WhatAServerIsReachedByIsRead) {
+  const auto config = read(
+      "[serve]\naddress = \"0.0.0.0\"\nproxies = [\"127.0.0.1\", \"10.0.0.0/8\", "
+      "\"2001:db8::/32\"]\n"
+      "anonymous = \"read\"\nrate = 2.5\nburst = 10\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->serve.address, "0.0.0.0");
+  ASSERT_EQ(config->serve.proxies.size(), 3U);
+  EXPECT_EQ(config->serve.proxies[1].bits, 8);
+  EXPECT_EQ(config->serve.anonymous, Scope::kRead);
+  EXPECT_EQ(config->serve.rate, 2.5);
+  EXPECT_EQ(config->serve.burst, 10);
+}
+
+TEST_F(ConfigTest, OnlyAServerThatNobodyElseReachesIsPrivate) {
+  const auto is_private = [this](const char* lines) {
+    const auto config = read(std::string("[serve]\n") + lines);
+    EXPECT_TRUE(config) << config.error().message;
+    return config && config->serve.is_private();
+  };
+  for (const char* lines : {"", "address = \"127.0.0.1\"", "address = \"127.1.2.3\"",
+                            "address = \"::1\"", "fetch_urls = true"})
+    EXPECT_TRUE(is_private(lines)) << lines;
+  for (const char* lines : {"address = \"0.0.0.0\"", "address = \"::\"", "address = \"192.0.2.1\"",
+                            "hosts = [\"memes.example\"]", "proxies = [\"127.0.0.1\"]"})
+    EXPECT_FALSE(is_private(lines)) << lines;
+}
+
 TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
   const std::string known =
       "write one of base_url, model, api_key_env, prompt, timeout_seconds, concurrency, retries";
@@ -117,12 +145,26 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
       {"serve = true", "1: `serve` must be a table: write [serve]"},
-      {"[serve]\nport = 80", "2: `port` is not known: write fetch_urls or hosts"},
+      {"[serve]\nport = 80",
+       "2: `port` is not known: write one of fetch_urls, hosts, address, proxies, anonymous, rate, "
+       "burst"},
       {"[serve]\nhosts = \"memes.example\"", hosts},
       {"[serve]\nhosts = [\"memes.example:8080\"]", hosts},
       {"[serve]\nhosts = [\"Memes.example\"]", hosts},
       {"[serve]\nhosts = [\"\"]", hosts},
       {"[serve]\nhosts = [1]", hosts},
+      {"[serve]\naddress = \"localhost\"",
+       "2: `address` must be an address of this machine, or 0.0.0.0 or :: for all, as in address = "
+       "\"0.0.0.0\""},
+      {"[serve]\nproxies = [\"10.0.0.0/33\"]",
+       "2: `proxies` must be addresses or networks, as in proxies = [\"127.0.0.1\", "
+       "\"10.0.0.0/8\"]"},
+      {"[serve]\nanonymous = \"all\"",
+       "2: `anonymous` must be none, read, write or admin, as in anonymous = \"read\""},
+      {"[serve]\nrate = -1",
+       "2: `rate` must be a number of requests a second; 0: as many as come, as in rate = 50"},
+      {"[serve]\nburst = 0",
+       "2: `burst` must be a number of requests, 1 at least, as in burst = 1000"},
       {"[serve]\nfetch_urls = 1", "2: `fetch_urls` must be true or false, as in fetch_urls = true"},
       {"[serve]\nfetch_urls = \"true\"",
        "2: `fetch_urls` must be true or false, as in fetch_urls = true"},

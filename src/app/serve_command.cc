@@ -27,6 +27,8 @@ namespace mimeme {
 namespace {
 
 constexpr std::chrono::seconds kCommandsEndWithin{30};
+// The web app asks for some hundred thumbnails when a page is opened, and then as it is scrolled.
+constexpr double kRate = 50, kBurst = 1000;
 constexpr size_t kForm = 64 << 10;  // what a form may have around a picture of --max-bytes
 
 // What the server can be asked to do in the background: the commands of the same meaning. They take
@@ -87,6 +89,14 @@ std::map<std::string, Jobs::Work> work_on(SharedLibrary& shared, const DecodeLim
           {"duplicates", compare}};
 }
 
+AccessOptions access_options(const Config::Serve& settings) {
+  const bool is_private = settings.is_private();
+  return {.anonymous = settings.anonymous.value_or(is_private ? Scope::kAdmin : Scope::kNone),
+          .proxies = settings.proxies,
+          .rate = settings.rate.value_or(is_private ? 0 : kRate),
+          .burst = settings.burst.value_or(kBurst)};
+}
+
 // A client's command, on the library that the server holds.
 int run_for_client(const CommandSocket::Command& command, SharedLibrary& library) {
   std::vector<const char*> argv;
@@ -137,7 +147,10 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   // An empty library is a beginning: pictures can be sent to it.
   const auto library =
       TRY(open_library(context, Library::Access::kCreate, bar, {.when = Merge::kBehind}));
-  const Config config = TRY(read_config(library->directory()));
+  Config::Serve settings = TRY(read_config(library->directory())).serve;
+  if (!arguments.address.empty()) settings.address = arguments.address;
+  if (arguments.anonymous) settings.anonymous = arguments.anonymous;
+  const AccessOptions options = access_options(settings);
   SharedLibrary shared(*library);
   Events events;
   std::unique_ptr<Server> server;
@@ -149,14 +162,16 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
                                  {.limits = arguments.limits,
                                   .jobs = work_on(shared, arguments.limits),
                                   .comparison = &shared.comparison(),
-                                  .fetch = {.allowed = config.serve.fetch_urls,
+                                  .fetch = {.allowed = settings.fetch_urls,
                                             // The other workers answer, however slow the web is.
                                             .at_once = std::max(thread_count(0) / 2, 1),
-                                            .stop = stop}}));
+                                            .stop = stop},
+                                  .access = options}));
   server = TRY(Server::start(
-      {.port = static_cast<uint16_t>(arguments.port),
+      {.address = settings.address,
+       .port = static_cast<uint16_t>(arguments.port),
        .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
-      guarded(config.serve.hosts, [&](const HttpRequest& request) { return (*api)(request); })));
+      guarded(settings.hosts, [&](const HttpRequest& request) { return (*api)(request); })));
   events.attach([&](const std::string& text) { server->publish(text); });
   ShownCommands shown(jobs);
   const auto commands = CommandSocket::listen(
@@ -165,7 +180,14 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
       [&](const CommandProgress& command) { shown.tell(command); });
   if (!commands)
     log(LogLevel::kWarning, "no other command can use the library: " + commands.error().message);
-  const std::string address = fmt::format("http://127.0.0.1:{}", server->port());
+  const bool is_v6 = settings.address.find(':') != std::string::npos;
+  const std::string host = is_v6 ? '[' + settings.address + ']' : settings.address;
+  const std::string address = fmt::format("http://{}:{}", host, server->port());
+  if (options.anonymous == Scope::kNone && library->access_keys().list().empty())
+    log(LogLevel::kWarning, "nobody may do anything yet: `mimeme keys create NAME` makes a key");
+  if (options.anonymous > Scope::kRead && !is_loopback(parse_address(settings.address)))
+    log(LogLevel::kWarning, "everyone who can connect may change the library: anonymous = \"" +
+                                std::string(name_of(options.anonymous)) + '"');
   if (context.json) {
     print_json(context, Json::Object{{"address", address}});
   } else if (!context.quiet) {

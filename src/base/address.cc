@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/number.h"
+
 namespace mimeme {
 namespace {
 
@@ -68,6 +70,40 @@ bool share_prefix(std::span<const uint8_t> a, std::span<const uint8_t> b, int bi
   for (size_t i = 0; bits > 0 && i < a.size(); ++i, bits -= 8)
     if ((a[i] ^ b[i]) >> (8 - std::min(bits, 8)) != 0) return false;
   return true;
+}
+
+std::vector<uint8_t> parse_address(const std::string& text) {
+  static constexpr Block kMapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF}, 96};
+  std::vector<uint8_t> bytes(16);
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) {
+    bytes.resize(4);
+  } else if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) {
+    bytes.clear();
+  } else if (is_in(bytes, kMapped)) {
+    bytes.erase(bytes.begin(), bytes.end() - 4);
+  }
+  return bytes;
+}
+
+std::optional<Network> parse_network(const std::string& text) {
+  const size_t slash = text.find('/');
+  Network network{.address = parse_address(text.substr(0, slash))};
+  const int most = static_cast<int>(network.address.size()) * 8;
+  const auto bits =
+      slash == text.npos ? most : parse_number<int>(text.substr(slash + 1)).value_or(-1);
+  if (most == 0 || bits < 0 || bits > most) return std::nullopt;
+  network.bits = bits;
+  return network;
+}
+
+bool is_in(std::span<const uint8_t> address, const Network& network) {
+  return share_prefix(address, network.address, network.bits);
+}
+
+bool is_loopback(std::span<const uint8_t> address) {
+  static constexpr uint8_t kV4[4] = {127, 0, 0, 1};
+  static constexpr uint8_t kV6[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return share_prefix(address, kV4, 8) || share_prefix(address, kV6, 128);
 }
 
 bool is_public(std::span<const uint8_t> address) {

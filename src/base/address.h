@@ -3,9 +3,26 @@
 #define MIMEME_BASE_ADDRESS_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace mimeme {
+
+// "127.0.0.1" or "2001:db8::1" → 4 or 16 bytes in network order; none if it is no address. IPv4
+// that is written as IPv6 (::ffff:127.0.0.1) is 4 bytes. Pure.
+std::vector<uint8_t> parse_address(const std::string& text);
+
+struct Network {
+  std::vector<uint8_t> address;
+  int bits = 0;
+};
+// "10.0.0.0/8", or an address, which is a network of one. Pure.
+std::optional<Network> parse_network(const std::string& text);
+bool is_in(std::span<const uint8_t> address, const Network& network);
+
+bool is_loopback(std::span<const uint8_t> address);
 
 // Whether anybody on the internet would reach the same thing at this address, of 4 or 16 bytes in
 // network order. False for what is private, loopback, link-local (169.254.169.254, where clouds

@@ -128,5 +128,35 @@ TEST(Address, ThisMachineIsNearAndTheInternetIsNot) {
   EXPECT_FALSE(is_near(bytes_of("240.1.2.3")));
 }
 
+TEST(Address, IsReadAsTextHasIt) {
+  EXPECT_EQ(parse_address("127.0.0.1"), (std::vector<uint8_t>{127, 0, 0, 1}));
+  EXPECT_EQ(parse_address("::ffff:10.1.2.3"), (std::vector<uint8_t>{10, 1, 2, 3}));
+  EXPECT_EQ(parse_address("2001:db8::1").size(), 16U);
+  for (const char* text : {"", "localhost", "127.0.0.1:80", "[::1]", "1.2.3", "10.0.0.0/8"})
+    EXPECT_TRUE(parse_address(text).empty()) << text;
+}
+
+TEST(Address, NetworksHoldTheirAddresses) {
+  const auto holds = [](const char* network, const char* address) {
+    return is_in(parse_address(address), parse_network(network).value());
+  };
+  EXPECT_TRUE(holds("10.0.0.0/8", "10.255.0.1"));
+  EXPECT_FALSE(holds("10.0.0.0/8", "11.0.0.1"));
+  EXPECT_TRUE(holds("192.0.2.7", "192.0.2.7"));
+  EXPECT_FALSE(holds("192.0.2.7", "192.0.2.8"));
+  EXPECT_TRUE(holds("0.0.0.0/0", "8.8.8.8"));
+  EXPECT_FALSE(holds("0.0.0.0/0", "::1")) << "of the other kind";
+  EXPECT_TRUE(holds("2001:db8::/32", "2001:db8:1::1"));
+  for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "/8", "x/8", "::/129"})
+    EXPECT_FALSE(parse_network(text)) << text;
+}
+
+TEST(Address, LoopbackIsThisMachine) {
+  for (const char* text : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(is_loopback(parse_address(text))) << text;
+  for (const char* text : {"0.0.0.0", "::", "128.0.0.1", "::2", ""})
+    EXPECT_FALSE(is_loopback(parse_address(text))) << text;
+}
+
 }  // namespace
 }  // namespace mimeme

@@ -28,6 +28,8 @@ enum class ErrorCode {
   kUnavailable,      // a service does not answer: the same may work later
   kConflict,         // a newer library version, another model
   kForbidden,        // the owner has not allowed it
+  kUnauthenticated,  // it takes a key
+  kRateLimited,      // more was asked than one may ask: the same may work later
   kUnreachable,      // nothing can be had from an address that somebody gave
   kCancelled,        // Ctrl-C
   kIo,               // the disk or the operating system said no

@@ -1,5 +1,6 @@
 #include "core/sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <cerrno>
@@ -15,6 +16,10 @@ Sha256 sha256(const void* data, size_t size) {
   Sha256 digest;
   EVP_Digest(data, size, digest.data(), nullptr, EVP_sha256(), nullptr);
   return digest;
+}
+
+bool equal_in_constant_time(const Sha256& a, const Sha256& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 Result<Sha256> sha256_file(const std::string& path) {

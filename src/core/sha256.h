@@ -12,6 +12,9 @@ namespace mimeme {
 
 Sha256 sha256(const void* data, size_t size);
 
+// For what must not be guessed: how long it takes does not tell where they differ.
+bool equal_in_constant_time(const Sha256& a, const Sha256& b);
+
 // Of a file, read in pieces. kNotFound, kIo.
 Result<Sha256> sha256_file(const std::string& path);
 

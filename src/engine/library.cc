@@ -69,6 +69,7 @@ Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access ac
     TRY(library->reopen(Access::kRead));
   }
   TRY(library->refresh());
+  library->access_keys_ = TRY(AccessKeys::open(*library->catalog_));
   return library;
 }
 

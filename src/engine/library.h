@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "core/background.h"
 #include "core/pca.h"
+#include "engine/access_keys.h"
 #include "engine/followed_index.h"
 #include "engine/library_lock.h"
 #include "index/feature_store.h"
@@ -111,6 +112,7 @@ class Library {
   const std::string& directory() const { return options_.directory; }
   const LibraryOptions& options() const { return options_; }
   Catalog& catalog() const { return *catalog_; }
+  AccessKeys& access_keys() const { return *access_keys_; }
   Registry registry() const { return Registry(options_.model_folders); }
 
   // The model that is searched with; the default one in a library without vectors. kNotFound;
@@ -172,9 +174,10 @@ class Library {
 
   const LibraryOptions options_;
   std::optional<LibraryLock> lock_;
-  std::unique_ptr<Catalog> catalog_;  // constant after open()
-  bool writable_ = false;             // constant after open()
-  Mutex derive_mu_;                   // one derivation at a time
+  std::unique_ptr<Catalog> catalog_;         // constant after open()
+  std::unique_ptr<AccessKeys> access_keys_;  // constant after open()
+  bool writable_ = false;                    // constant after open()
+  Mutex derive_mu_;                          // one derivation at a time
   Snapshot<Searchable> searchable_;
   Snapshot<Words> words_;
   FollowedIndex vectors_ GUARDED_BY(derive_mu_), parts_ GUARDED_BY(derive_mu_),

@@ -18,39 +18,43 @@ constexpr int kMaxPage = 1000;  // as many as a search by words gives
 struct Route {
   const char* method;
   const char* path;  // {}: one segment, any
+  Scope needed;
   Answer (Api::Impl::*handler)(const Call&) const;
 };
 
 // The contract's operations, as docs/api/openapi.yaml has them.
 constexpr Route kRoutes[] = {
-    {"GET", "/api/v1/images", &Api::Impl::list_images},
-    {"POST", "/api/v1/images", &Api::Impl::upload_images},
-    {"GET", "/api/v1/images/{}", &Api::Impl::get_image},
-    {"PATCH", "/api/v1/images/{}", &Api::Impl::edit_image},
-    {"DELETE", "/api/v1/images/{}", &Api::Impl::delete_image},
-    {"GET", "/api/v1/images/{}/original", &Api::Impl::get_original},
-    {"GET", "/api/v1/images/{}/thumbnail", &Api::Impl::get_thumbnail},
-    {"GET", "/api/v1/images/{}/similar", &Api::Impl::similar_to_image},
-    {"POST", "/api/v1/similar", &Api::Impl::similar_to_picture},
-    {"POST", "/api/v1/queries", &Api::Impl::add_query_picture},
-    {"GET", "/api/v1/queries/{}/thumbnail", &Api::Impl::get_query_thumbnail},
-    {"GET", "/api/v1/search", &Api::Impl::search},
-    {"GET", "/api/v1/families", &Api::Impl::list_families},
-    {"GET", "/api/v1/families/unnamed", &Api::Impl::list_unnamed},
-    {"POST", "/api/v1/families/unnamed", &Api::Impl::name_unnamed},
-    {"GET", "/api/v1/suggestions", &Api::Impl::list_suggestions},
-    {"POST", "/api/v1/suggestions", &Api::Impl::answer_suggestions},
-    {"GET", "/api/v1/duplicates", &Api::Impl::list_duplicates},
-    {"POST", "/api/v1/duplicates", &Api::Impl::tell_duplicates},
-    {"GET", "/api/v1/jobs", &Api::Impl::list_jobs},
-    {"POST", "/api/v1/jobs", &Api::Impl::start_job},
-    {"DELETE", "/api/v1/jobs/{}", &Api::Impl::cancel_job},
-    {"GET", "/api/v1/events", &Api::Impl::listen},
-    {"GET", "/api/v1/status", &Api::Impl::get_status},
-    {"GET", "/api/v1/failures", &Api::Impl::list_failures},
-    {"GET", "/healthz", &Api::Impl::get_health},
-    {"GET", "/readyz", &Api::Impl::get_readiness},
-    {"GET", "/metrics", &Api::Impl::get_metrics},
+    {"GET", "/api/v1/images", Scope::kRead, &Api::Impl::list_images},
+    {"POST", "/api/v1/images", Scope::kWrite, &Api::Impl::upload_images},
+    {"GET", "/api/v1/images/{}", Scope::kRead, &Api::Impl::get_image},
+    {"PATCH", "/api/v1/images/{}", Scope::kWrite, &Api::Impl::edit_image},
+    {"DELETE", "/api/v1/images/{}", Scope::kWrite, &Api::Impl::delete_image},
+    {"GET", "/api/v1/images/{}/original", Scope::kRead, &Api::Impl::get_original},
+    {"GET", "/api/v1/images/{}/thumbnail", Scope::kRead, &Api::Impl::get_thumbnail},
+    {"GET", "/api/v1/images/{}/similar", Scope::kRead, &Api::Impl::similar_to_image},
+    {"POST", "/api/v1/similar", Scope::kRead, &Api::Impl::similar_to_picture},
+    {"POST", "/api/v1/queries", Scope::kRead, &Api::Impl::add_query_picture},
+    {"GET", "/api/v1/queries/{}/thumbnail", Scope::kRead, &Api::Impl::get_query_thumbnail},
+    {"GET", "/api/v1/search", Scope::kRead, &Api::Impl::search},
+    {"GET", "/api/v1/families", Scope::kRead, &Api::Impl::list_families},
+    {"GET", "/api/v1/families/unnamed", Scope::kRead, &Api::Impl::list_unnamed},
+    {"POST", "/api/v1/families/unnamed", Scope::kWrite, &Api::Impl::name_unnamed},
+    {"GET", "/api/v1/suggestions", Scope::kRead, &Api::Impl::list_suggestions},
+    {"POST", "/api/v1/suggestions", Scope::kWrite, &Api::Impl::answer_suggestions},
+    {"GET", "/api/v1/duplicates", Scope::kRead, &Api::Impl::list_duplicates},
+    {"POST", "/api/v1/duplicates", Scope::kWrite, &Api::Impl::tell_duplicates},
+    {"GET", "/api/v1/jobs", Scope::kRead, &Api::Impl::list_jobs},
+    {"POST", "/api/v1/jobs", Scope::kAdmin, &Api::Impl::start_job},
+    {"DELETE", "/api/v1/jobs/{}", Scope::kAdmin, &Api::Impl::cancel_job},
+    {"GET", "/api/v1/events", Scope::kRead, &Api::Impl::listen},
+    {"GET", "/api/v1/status", Scope::kRead, &Api::Impl::get_status},
+    {"GET", "/api/v1/failures", Scope::kRead, &Api::Impl::list_failures},
+    {"GET", "/api/v1/session", Scope::kNone, &Api::Impl::get_session},
+    {"POST", "/api/v1/session", Scope::kNone, &Api::Impl::sign_in},
+    {"DELETE", "/api/v1/session", Scope::kNone, &Api::Impl::sign_out},
+    {"GET", "/healthz", Scope::kNone, &Api::Impl::get_health},
+    {"GET", "/readyz", Scope::kNone, &Api::Impl::get_readiness},
+    {"GET", "/metrics", Scope::kRead, &Api::Impl::get_metrics},
 };
 
 // Whether the path is the route's; then `name` is what {} stands for.
@@ -155,7 +159,8 @@ Api::Impl::Impl(Library& l, Jobs& j, Events& e, ApiOptions o, std::unique_ptr<Wo
       thumbnails(l.directory(), options.limits),
       uploads(l, options.limits),
       pictures(l, options.limits, [this] { return find_encoder(); }),
-      fetcher(within(options.fetch, options.limits)) {}
+      fetcher(within(options.fetch, options.limits)),
+      access(l.access_keys(), options.access) {}
 
 Result<const ImageEncoder*> Api::Impl::find_encoder() const {
   if (!encoder) return encoder.error();
@@ -200,7 +205,10 @@ HttpResponse Api::operator()(const HttpRequest& request) const {
       Call call{.request = request, .target = target, .name = ""};
       if (!fits(one.path, target.path, call.name)) continue;
       route = one.path;
-      if (method == one.method) return (*impl_.*one.handler)(call);
+      if (method == one.method) {
+        TRY(impl_->access.admit(request, one.needed));
+        return (*impl_.*one.handler)(call);
+      }
       (allowed += allowed.empty() ? "" : ", ") += one.method;
       if (std::string_view(one.method) == "GET") allowed += ", HEAD";
     }

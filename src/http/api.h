@@ -14,6 +14,7 @@
 #include "engine/jobs.h"
 #include "engine/library.h"
 #include "engine/picture_fetcher.h"
+#include "http/access.h"
 #include "http/events.h"
 #include "http/message.h"
 
@@ -28,6 +29,7 @@ struct ApiOptions {
   const Comparison* comparison = nullptr;
   // Pictures of queries, by their URL; their limit of bytes is that of `limits`.
   FetchOptions fetch;
+  AccessOptions access;  // who may do what; by default everyone everything
 };
 
 class Api {

@@ -60,6 +60,7 @@ struct Api::Impl {
   mutable QueryPictures pictures;
   mutable PictureFetcher fetcher;
   mutable Metrics metrics;
+  mutable Access access;
 
   Result<const ImageEncoder*> find_encoder() const;
   Result<Job> start(const std::string& kind) const;
@@ -98,6 +99,9 @@ struct Api::Impl {
   Answer listen(const Call& call) const;
   Answer get_status(const Call& call) const;
   Answer list_failures(const Call& call) const;
+  Answer get_session(const Call& call) const;
+  Answer sign_in(const Call& call) const;
+  Answer sign_out(const Call& call) const;
   Answer get_health(const Call& call) const;
   Answer get_readiness(const Call& call) const;
   Answer get_metrics(const Call& call) const;

@@ -200,6 +200,17 @@ Answer Api::Impl::list_failures(const Call& call) const {
   return answer({{"failures", std::move(failures)}});
 }
 
+Answer Api::Impl::get_session(const Call& call) const { return access.session(call.request); }
+
+Answer Api::Impl::sign_in(const Call& call) const {
+  static constexpr const char* kMembers[] = {"key"};
+  const Json json = TRY(parse_object(call.request.body, kMembers));
+  if (!json["key"].string()) return Error{ErrorCode::kInvalidArgument, "`key` must be a text"};
+  return access.sign_in(call.request, *json["key"].string());
+}
+
+Answer Api::Impl::sign_out(const Call& call) const { return access.sign_out(call.request); }
+
 Answer Api::Impl::get_health(const Call&) const { return answer({{"status", "ok"}}); }
 
 // The catalog answers, and what queries by picture need is there.

@@ -17,6 +17,7 @@ struct HttpRequest {
   std::string target;  // path and query as they came: "/api/v1/search?q=%22a%20b%22"
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string peer;  // the address that it came from: "127.0.0.1", "2001:db8::1"
 
   // The value of the first field of this name, in whatever case, or "".
   std::string header(std::string_view name) const;

@@ -32,6 +32,10 @@ Named name_of(ErrorCode code) {
       return {409, "conflict", "Does not fit the library's state"};
     case ErrorCode::kForbidden:
       return {403, "forbidden", "Not allowed here"};
+    case ErrorCode::kUnauthenticated:
+      return {401, "unauthenticated", "It takes a key"};
+    case ErrorCode::kRateLimited:
+      return {429, "rate_limited", "Too many requests"};
     case ErrorCode::kUnreachable:
       return {422, "unreachable", "Nothing could be fetched from this address"};
     case ErrorCode::kCancelled:
@@ -54,7 +58,8 @@ Json::Object to_json(const Named& named, const std::string& detail) {
 
 HttpResponse problem(const Named& named, const std::string& detail) {
   HttpResponse response{.status = named.status, .content_type = "application/problem+json"};
-  if (named.status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (named.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (named.status == 503 || named.status == 429) response.headers.emplace_back("Retry-After", "1");
   response.body = Json(to_json(named, detail)).dump();
   return response;
 }

@@ -75,7 +75,8 @@ int drop_body(http_parser* parser) {
 HttpRequest to_request(const restinio::request_t& from) {
   HttpRequest request{.method = from.header().method().c_str(),
                       .target = std::string(from.header().request_target()),
-                      .body = from.body()};
+                      .body = from.body(),
+                      .peer = from.remote_endpoint().address().to_string()};
   from.header().for_each_field([&](const restinio::http_header_field_t& field) {
     request.headers.emplace_back(std::string(field.name()), std::string(field.value()));
   });

@@ -59,6 +59,10 @@ constexpr Invariant kInvariants[] = {
      "image_a >= image_b OR NOT EXISTS (SELECT 1 FROM images WHERE id = image_a) "
      "OR NOT EXISTS (SELECT 1 FROM images WHERE id = image_b)",
      "pairs that are no duplicates, of images that are not there"},
+    {"access_keys",
+     "octet_length(hash) <> 32 OR name IN (SELECT name FROM access_keys GROUP BY name "
+     "HAVING count(*) FILTER (expires_at IS NULL) <> 1)",
+     "keys of the same name, or sessions of none"},
     {"texts",
      "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id) OR image_id IN "
      "(SELECT image_id FROM texts GROUP BY image_id HAVING count(*) > 1)",

@@ -130,7 +130,7 @@ TEST_F(CatalogTest, RefusesTheCatalogOfANewerVersion) {
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
     EXPECT_PRED2(contains, refused.error().message,
-                 "made by a newer mimeme (schema 99, this one knows 5): update mimeme");
+                 "made by a newer mimeme (schema 99, this one knows 6): update mimeme");
   }
 }
 

@@ -326,7 +326,8 @@ TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
   run_sql({"DROP TABLE texts", "DROP TABLE text_removals", "DROP TABLE readings",
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
            "DROP TABLE suggestions", "DROP TABLE text_embeddings", "DROP TABLE not_duplicates",
-           "DELETE FROM counters WHERE name = 'text'", "ALTER TABLE images DROP COLUMN preview",
+           "DROP TABLE access_keys", "DELETE FROM counters WHERE name = 'text'",
+           "ALTER TABLE images DROP COLUMN preview",
            "DELETE FROM schema_migrations WHERE version >= 2"});
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kConflict);
   const auto catalog = open();
@@ -364,6 +365,9 @@ TEST_F(WordsTest, CheckMendsDamagedWords) {
             "descriptions of images that are not there: 1"},
            {"INSERT INTO not_duplicates VALUES (1, 44)",
             "pairs that are no duplicates, of images that are not there: 1"},
+           {"INSERT INTO access_keys VALUES (unhex(repeat('0', 64)), 'gone', 'admin', "
+            "TIMESTAMP '2026-01-01', TIMESTAMP '2036-01-01')",
+            "keys of the same name, or sessions of none: 1"},
            {"INSERT INTO categories VALUES (44, 'x')",
             "categories of images that are not there: 1"},
            {"INSERT INTO ocr_lines VALUES (1, 0, 'x', 1, [1,2,3,4,5,6,7,8])",

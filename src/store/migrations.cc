@@ -93,6 +93,11 @@ const std::vector<std::vector<std::string>>& migrations() {
           // 5: what the user says are two pictures, though they look like one; image_a < image_b.
           "CREATE TABLE not_duplicates(image_a BIGINT NOT NULL, image_b BIGINT NOT NULL)",
       },
+      {
+          // 6: who may do what (AccessKey); a session has expires_at.
+          "CREATE TABLE access_keys(hash BLOB NOT NULL, name VARCHAR NOT NULL, "
+          "scope VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL, expires_at TIMESTAMP)",
+      },
   };
   return all;
 }

@@ -11,14 +11,14 @@ import { browsing } from './browser.mjs';
 export const HOSTILE = '<img src=x onerror=alert(1)>.png';
 
 // A library that is served while the file's tests run, and `check`, which is a test() in a browser that looks at it. `make`
-// gives where the library is, and whatever else the tests want to know of it; `begin` asks the server for what they need.
+// gives where the library is, perhaps `args` of the server, and whatever else the tests want to know of it; `begin` asks the server for what they need.
 export function served(make = make_library, begin = () => undefined) {
   const at = { check: browsing(() => at.server.address) };
   after(() => at.server?.end());  // before scratch() takes its library away
   const folder = scratch();
   before(async () => {
     Object.assign(at, { folder }, await make(folder));
-    at.server = await serve(at.library);
+    at.server = await serve(at.library, ...at.args ?? []);
     await begin();  // one hook: of a file's own hooks, the second does not wait for the first
   });
   return at;

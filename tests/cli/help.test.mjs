@@ -9,7 +9,7 @@ const golden = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta
 const library = path.join(scratch(), 'library');
 const commands = [[], ['add'], ['similar'], ['duplicates'], ['families'], ['remove'], ['status'], ['check'], ['export'], ['import'], ['serve'], ['pca'],
   ['pca', 'fit'], ['pca', 'show'], ['models'], ['models', 'list'], ['models', 'show'], ['models', 'verify'],
-  ['models', 'add'], ['models', 'use'], ['evaluate']];
+  ['models', 'add'], ['models', 'use'], ['evaluate'], ['keys'], ['keys', 'create'], ['keys', 'list'], ['keys', 'revoke']];
 
 test('help says what it always said', () => {
   let text = '';

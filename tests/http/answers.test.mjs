@@ -885,6 +885,19 @@ test('metrics: the exposition format, with counters that count', async () => {
   assert.ok((await scrape()).size <= is.size + 2);
 });
 
+test('a session: opened with a key, and ended', async () => {
+  assert.deepEqual(await get('/api/v1/session'), { scope: 'admin', key: null, csrf_token: null });
+  const { key } = json(library, 0, 'keys', 'create', 'alice', '--scope', 'write');
+  const sign_in = body => call('POST', '/api/v1/session', { body: JSON.stringify(body) });
+  for (const wrong of [{}, { key: 1 }, { key, more: 1 }]) assert.equal((await sign_in(wrong)).status, 400);
+  const opened = await sign_in({ key });
+  assert.equal(opened.json.key, 'alice');
+  const headers = { cookie: opened.headers.get('set-cookie').split(';')[0] };
+  assert.deepEqual((await ok('GET', '/api/v1/session', { headers })).json, opened.json);
+  assert.equal((await ok('DELETE', '/api/v1/session', { headers })).status, 204);
+  assert.equal((await ok('GET', '/api/v1/session', { headers })).json.key, null);
+});
+
 // --- of all
 
 test('an address that cannot be read is refused everywhere', async () => {

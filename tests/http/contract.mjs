@@ -57,6 +57,8 @@ export const operations = Object.entries(api.paths).flatMap(([path, item]) =>
     path,
     pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
     responses: item[method].responses,
+    ways: item[method].security ?? api.security,
+    scope: (item[method].security ?? api.security).flatMap(way => way.key ?? [])[0] ?? 'none',
   })));
 
 // operationId → the answers that were seen: "200", "304", "default".

@@ -1,5 +1,6 @@
 import type { components, paths } from './contract';
 import { reachable } from './reach.svelte';
+import { session } from './session.svelte';
 import { t } from './strings';
 
 type Schemas = components['schemas'];
@@ -88,12 +89,16 @@ async function ask<M extends Method, P extends With<M>>(
 ): Promise<Answer<paths[P][M]>> {
   const { path, query, body, signal, keepalive } = options;
   const url = address(template, path as Record<string, unknown>, query);
-  const sent: RequestInit = { method: method.toUpperCase(), signal, keepalive };
+  const headers: Record<string, string> = {};
+  const sent: RequestInit = { method: method.toUpperCase(), headers, signal, keepalive };
   if (body instanceof Blob) sent.body = body;
   else if (body !== undefined) {
     sent.body = JSON.stringify(body);
-    sent.headers = { 'Content-Type': 'application/json' };
+    headers['Content-Type'] = 'application/json';
   }
+  await session.known;
+  if (session.needed) throw new Problem(t.signInText, 'unauthenticated');
+  if (method !== 'get' && session.token) headers['X-CSRF-Token'] = session.token;
 
   for (let attempt = 0; ; attempt++) {
     const response = await fetch(url, sent).catch((error) => {
@@ -108,6 +113,7 @@ async function ask<M extends Method, P extends With<M>>(
     }
     if (response.ok) return (response.status === 204 ? undefined : await response.json()) as Answer<paths[P][M]>;
 
+    if (response.status === 401) session.refused = true;
     const problem = Problem.from(response.status, await response.text(), response.headers.get('Retry-After'));
     if (method !== 'get' || !problem.retryAfter || attempt === 5) throw problem;
     await pause(problem.retryAfter);

@@ -1,5 +1,6 @@
 import { post } from './api';
 import { live } from './live.svelte';
+import { session } from './session.svelte';
 import { toasts } from './toasts.svelte';
 
 /** The work that finds which images are the same picture, and which are of one template. */
@@ -17,7 +18,8 @@ export class Comparing {
 
   /** Only once: who cancels it does not want it begun again. */
   async beginOnce() {
-    if (!this.active && !this.asked) await this.begin();
+    await session.known;
+    if (!this.active && !this.asked && session.scope === 'admin') await this.begin();
   }
 
   async begin() {

@@ -1,5 +1,6 @@
 import { get, type Job } from './api';
 import { reachable } from './reach.svelte';
+import { session } from './session.svelte';
 
 /** What the server tells by itself: work in the background, and how many images there are. */
 class Live {
@@ -10,8 +11,10 @@ class Live {
   #source?: EventSource;
 
   /** Only while the page is seen: a browser keeps six connections to a server, and each tab would hold one. */
-  start() {
+  async start() {
     const follow = () => (document.hidden ? this.#close() : this.#open());
+    await session.known;
+    if (session.needed) return;
     document.addEventListener('visibilitychange', follow);
     follow();
   }

@@ -32,6 +32,14 @@ export const t = {
   failed: 'It failed',
   working: (job: string) => `Working: ${job}`,
 
+  // Who one is
+  signIn: 'Sign in',
+  signInText: 'Whoever runs this server has a key for you.',
+  key: 'Key',
+  signOut: 'Sign out',
+  signedIn: (key: string, scope: string) => `Signed in with the key “${key}” (${scope})`,
+  mayRead: 'With a key you may do more.',
+
   // Search field
   search: 'Search',
   searchHint: 'Words or a picture',

@@ -1,5 +1,6 @@
 import { Problem, get, reason, type ImageDetail, type Upload as Outcome } from './api';
 import { mayBePicture } from './pictures';
+import { session } from './session.svelte';
 import { t } from './strings';
 
 export interface Upload {
@@ -99,6 +100,7 @@ function transmit(file: File, onprogress: (share: number) => void): Promise<{ fi
       if (request.status === 200) done(JSON.parse(request.responseText));
       else fail(Problem.from(request.status, request.responseText, request.getResponseHeader('Retry-After')));
     };
+    if (session.token) request.setRequestHeader('X-CSRF-Token', session.token);
     const form = new FormData();
     form.append('file', file);
     request.send(form);

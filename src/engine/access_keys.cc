@@ -1,0 +1,90 @@
+#include "engine/access_keys.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/utf8.h"
+#include "core/sha256.h"
+
+namespace mimeme {
+namespace {
+
+constexpr size_t kMaxName = 64;
+
+int64_t now_us() {
+  using std::chrono::microseconds, std::chrono::system_clock;
+  return std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AccessKeys>> AccessKeys::open(Catalog& catalog) {
+  std::unique_ptr<AccessKeys> keys(new AccessKeys(catalog));
+  TRY(keys->change([] { return Result<>(); }));
+  return keys;
+}
+
+template <typename Change>
+Result<> AccessKeys::change(Change what) {
+  const Lock lock(change_mu_);
+  TRY(what());
+  all_.set(std::make_shared<const std::vector<AccessKey>>(TRY(catalog_.access_keys())));
+  return {};
+}
+
+Result<std::string> AccessKeys::add(AccessKey key) {
+  Sha256 random{};
+  if (getentropy(random.data(), random.size()) != 0)
+    return Error{ErrorCode::kIo, "the system has no random numbers"};
+  const std::string secret = "mimeme_" + to_hex(random);
+  key.hash = sha256(secret.data(), secret.size());
+  key.created_at_us = now_us();
+  if (key.is_session)
+    key.expires_at_us = key.created_at_us + int64_t{kSessionDays} * 24 * 3600 * 1'000'000;
+  TRY(change([&]() -> Result<> {
+    if (key.is_session) TRY(catalog_.remove_sessions_before(key.created_at_us));
+    return catalog_.add_access_key(key);
+  }));
+  return secret;
+}
+
+Result<std::string> AccessKeys::create(const std::string& name, Scope scope) {
+  if (name.empty() || name.size() > kMaxName || printable(name) != name)
+    return Error{ErrorCode::kInvalidArgument, "a key's name is of 1 to " +
+                                                  std::to_string(kMaxName) +
+                                                  " bytes without control characters"};
+  return add({.name = name, .scope = scope});
+}
+
+Result<> AccessKeys::revoke(const std::string& name) {
+  return change([&] { return catalog_.remove_access_key(name); });
+}
+
+std::vector<AccessKey> AccessKeys::list() const {
+  std::vector<AccessKey> keys = *all_.get();
+  std::erase_if(keys, [](const AccessKey& key) { return key.is_session; });
+  return keys;
+}
+
+std::optional<AccessKey> AccessKeys::find(std::string_view secret) const {
+  const Sha256 hash = sha256(secret.data(), secret.size());
+  const auto all = all_.get();
+  const AccessKey* found = nullptr;
+  for (const AccessKey& key : *all)
+    if (equal_in_constant_time(key.hash, hash)) found = &key;
+  if (!found || (found->is_session && found->expires_at_us <= now_us())) return std::nullopt;
+  return *found;
+}
+
+Result<std::string> AccessKeys::open_session(const AccessKey& key) {
+  return add({.name = key.name, .scope = key.scope, .is_session = true});
+}
+
+Result<> AccessKeys::close_session(std::string_view secret) {
+  return change([&] { return catalog_.remove_session(sha256(secret.data(), secret.size())); });
+}
+
+}  // namespace mimeme

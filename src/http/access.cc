@@ -1,0 +1,193 @@
+#include "http/access.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/json.h"
+#include "core/sha256.h"
+
+namespace mimeme {
+namespace {
+
+constexpr std::string_view kCookie = "mimeme_session";
+constexpr size_t kMaxBuckets = 10'000;
+
+bool reads(const std::string& method) { return method == "GET" || method == "HEAD"; }
+
+std::string bearer_in(const HttpRequest& request) {
+  static constexpr std::string_view kScheme = "Bearer ";
+  const std::string header = request.header("Authorization");
+  // Another scheme is that of a proxy, which passes on what it asks for itself.
+  return strncasecmp(header.c_str(), kScheme.data(), kScheme.size()) == 0
+             ? header.substr(kScheme.size())
+             : "";
+}
+
+std::string cookie_in(const HttpRequest& request) {
+  const std::string header = request.header("Cookie");
+  for (size_t at = 0; at < header.size();) {
+    const size_t end = std::min(header.find(';', at), header.size());
+    const std::string_view one = std::string_view(header).substr(at, end - at);
+    if (one.starts_with(kCookie) && one.substr(kCookie.size()).starts_with('='))
+      return std::string(one.substr(kCookie.size() + 1));
+    at = header.find_first_not_of(' ', end + 1);
+  }
+  return "";
+}
+
+// Whoever can read it can read the page, which other sites cannot; it does not tell the cookie.
+Sha256 csrf_token(const std::string& session) {
+  const std::string text = "csrf of " + session;
+  return sha256(text.data(), text.size());
+}
+
+bool bears_csrf_token(const HttpRequest& request, const std::string& session) {
+  const auto shown = from_hex(request.header("X-CSRF-Token"));
+  return shown && equal_in_constant_time(*shown, csrf_token(session));
+}
+
+Json::Object to_json(Scope scope, const std::string& name, const std::string& session) {
+  return {{"scope", name_of(scope)},
+          {"key", name.empty() ? Json() : Json(name)},
+          {"csrf_token", session.empty() ? Json() : Json(to_hex(csrf_token(session)))}};
+}
+
+HttpResponse never_kept(Json::Object object) {
+  return {.headers = {{"Cache-Control", "no-store"}}, .body = Json(std::move(object)).dump()};
+}
+
+}  // namespace
+
+Access::Access(AccessKeys& keys, AccessOptions options, std::function<Clock::time_point()> now)
+    : keys_(keys), options_(std::move(options)), now_(std::move(now)) {}
+
+bool Access::is_from_proxy(const HttpRequest& request) const {
+  return is_proxy(parse_address(request.peer));
+}
+
+bool Access::is_proxy(const std::vector<uint8_t>& address) const {
+  return std::any_of(options_.proxies.begin(), options_.proxies.end(),
+                     [&](const Network& network) { return is_in(address, network); });
+}
+
+// The nearest that is no proxy of ours: what stands before it anybody may have written.
+std::vector<uint8_t> Access::address_of(const HttpRequest& request) const {
+  std::vector<std::string> forwarded;
+  for (const auto& [name, value] : request.headers) {
+    if (strcasecmp(name.c_str(), "X-Forwarded-For") != 0) continue;
+    for (size_t at = 0; at <= value.size();) {
+      const size_t end = std::min(value.find(',', at), value.size());
+      const size_t first = std::min(value.find_first_not_of(' ', at), end);
+      const size_t last = value.find_last_not_of(' ', end - (end > 0 ? 1 : 0));
+      forwarded.push_back(value.substr(first, last == value.npos ? 0 : last + 1 - first));
+      at = end + 1;
+    }
+  }
+  std::vector<uint8_t> address = parse_address(request.peer);
+  for (; !forwarded.empty() && is_proxy(address); forwarded.pop_back()) {
+    auto before = parse_address(forwarded.back());
+    if (before.empty()) break;
+    address = std::move(before);
+  }
+  return address;
+}
+
+Result<> Access::count(std::string whom) {
+  if (options_.rate <= 0) return {};
+  const auto now = now_();
+  const auto tokens_of = [&](const Bucket& bucket) {
+    const std::chrono::duration<double> since = now - bucket.at;
+    return std::min(options_.burst, bucket.tokens + since.count() * options_.rate);
+  };
+  const Lock lock(mu_);
+  if (buckets_.size() >= kMaxBuckets)
+    std::erase_if(buckets_,
+                  [&](const auto& one) { return tokens_of(one.second) >= options_.burst; });
+  // If all of them are in use, those who are new share one.
+  if (buckets_.size() >= kMaxBuckets && !buckets_.contains(whom)) whom.clear();
+  Bucket& bucket = buckets_.try_emplace(whom, Bucket{options_.burst, now}).first->second;
+  bucket = {.tokens = tokens_of(bucket), .at = now};
+  if (bucket.tokens < 1)
+    return Error{ErrorCode::kRateLimited, "more requests than are allowed: wait a moment"};
+  bucket.tokens -= 1;
+  return {};
+}
+
+Result<Access::Caller> Access::identify(const HttpRequest& request) const {
+  if (const std::string shown = bearer_in(request); !shown.empty()) {
+    const auto key = keys_.find(shown);
+    if (!key || key->is_session)
+      return Error{ErrorCode::kUnauthenticated,
+                   "this is no key to this library, or it was revoked"};
+    return Caller{.scope = key->scope, .name = key->name};
+  }
+  if (const std::string cookie = cookie_in(request); !cookie.empty()) {
+    const auto session = keys_.find(cookie);
+    if (session && session->is_session)
+      return Caller{.scope = session->scope, .name = session->name, .session = cookie};
+  }
+  return Caller{.scope = options_.anonymous};
+}
+
+Result<> Access::admit(const HttpRequest& request, Scope needed) {
+  auto address = address_of(request);
+  const auto caller = identify(request);
+  if (address.size() == 16) address.resize(8);
+  TRY(count(caller && !caller->name.empty()
+                ? "key " + caller->name
+                : "address " + std::string(address.begin(), address.end())));
+  if (options_.proxies.empty() && is_loopback(address) &&
+      !(request.header("X-Forwarded-For") + request.header("Forwarded")).empty())
+    return Error{ErrorCode::kForbidden,
+                 "a proxy has passed this on: name its address in the library's mimeme.toml, "
+                 "[serve] proxies"};
+  TRY(caller);
+  if (caller->scope < needed) {
+    if (caller->name.empty())
+      return Error{ErrorCode::kUnauthenticated,
+                   "this takes a key: Authorization: Bearer mimeme_… (`mimeme keys create`)"};
+    return Error{ErrorCode::kForbidden, std::string("this takes a key of scope ") +
+                                            name_of(needed) + ", and \"" + caller->name +
+                                            "\" is of scope " + name_of(caller->scope)};
+  }
+  if (needed != Scope::kNone && !caller->session.empty() && !reads(request.method) &&
+      !bears_csrf_token(request, caller->session))
+    return Error{ErrorCode::kForbidden, "the session's CSRF token is missing: X-CSRF-Token"};
+  return {};
+}
+
+HttpResponse Access::session(const HttpRequest& request) const {
+  const auto caller = identify(request);
+  if (!caller) return never_kept(to_json(Scope::kNone, "", ""));
+  return never_kept(to_json(caller->scope, caller->name, caller->session));
+}
+
+HttpResponse Access::with_cookie(const HttpRequest& request, HttpResponse response,
+                                 const std::string& session, int64_t seconds) const {
+  const bool is_https = is_from_proxy(request) && request.header("X-Forwarded-Proto") == "https";
+  response.headers.emplace_back(
+      "Set-Cookie", std::string(kCookie) + "=" + session +
+                        "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds) +
+                        (is_https ? "; Secure" : ""));
+  return response;
+}
+
+Result<HttpResponse> Access::sign_in(const HttpRequest& request, const std::string& secret) {
+  const auto key = keys_.find(secret);
+  if (!key || key->is_session)
+    return Error{ErrorCode::kUnauthenticated, "this is no key to this library, or it was revoked"};
+  const std::string session = TRY(keys_.open_session(*key));
+  return with_cookie(request, never_kept(to_json(key->scope, key->name, session)), session,
+                     int64_t{kSessionDays} * 24 * 3600);
+}
+
+Result<HttpResponse> Access::sign_out(const HttpRequest& request) {
+  if (const std::string session = cookie_in(request); !session.empty())
+    TRY(keys_.close_session(session));
+  return with_cookie(request, {.status = 204, .content_type = ""}, "", 0);
+}
+
+}  // namespace mimeme

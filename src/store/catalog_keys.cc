@@ -1,0 +1,71 @@
+#include "store/catalog.h"
+#include "store/catalog_impl.h"
+
+namespace mimeme {
+namespace {
+
+constexpr const char* kIsSession = "expires_at IS NOT NULL";
+
+}  // namespace
+
+Result<std::vector<AccessKey>> Catalog::access_keys() {
+  return impl_->read([](sql::Connection& c) -> Result<std::vector<AccessKey>> {
+    std::vector<AccessKey> keys;
+    auto rows = TRY(
+        c.query("SELECT hash, name, scope, epoch_us(created_at), coalesce(epoch_us(expires_at), 0) "
+                "FROM access_keys ORDER BY name, created_at"));
+    while (rows.next()) {
+      // A scope that this program does not know lets nobody do anything.
+      keys.push_back({.hash = to_sha256(rows.blob(0)),
+                      .name = rows.text(1),
+                      .scope = parse_scope(rows.text(2)).value_or(Scope::kNone),
+                      .is_session = rows.integer(4) != 0,
+                      .created_at_us = rows.integer(3),
+                      .expires_at_us = rows.integer(4)});
+    }
+    return keys;
+  });
+}
+
+Result<> Catalog::add_access_key(const AccessKey& key) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    const std::string same =
+        std::string("SELECT count(*) FROM access_keys WHERE name = ? AND NOT ") + kIsSession;
+    const bool is_there = TRY(c.integer(same, {key.name})) > 0;
+    if (is_there && !key.is_session)
+      return Error{ErrorCode::kConflict, "there is a key called \"" + key.name + "\" already"};
+    if (!is_there && key.is_session)
+      return Error{ErrorCode::kNotFound, "there is no key called \"" + key.name + '"'};
+    TRY(
+        c.run("INSERT INTO access_keys VALUES (?, ?, ?, make_timestamp(?), "
+              "CASE WHEN ? = 0 THEN NULL ELSE make_timestamp(?) END)",
+              {sql::Blob(key.hash), key.name, name_of(key.scope), key.created_at_us,
+               key.expires_at_us, key.expires_at_us}));
+    return {};
+  });
+}
+
+Result<> Catalog::remove_access_key(const std::string& name) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    if (TRY(c.run("DELETE FROM access_keys WHERE name = ?", {name})) == 0)
+      return Error{ErrorCode::kNotFound, "there is no key called \"" + name + '"'};
+    return {};
+  });
+}
+
+Result<> Catalog::remove_session(const Sha256& hash) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run(std::string("DELETE FROM access_keys WHERE hash = ? AND ") + kIsSession,
+              {sql::Blob(hash)}));
+    return {};
+  });
+}
+
+Result<> Catalog::remove_sessions_before(int64_t us) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    TRY(c.run("DELETE FROM access_keys WHERE expires_at < make_timestamp(?)", {us}));
+    return {};
+  });
+}
+
+}  // namespace mimeme
