@@ -17,6 +17,7 @@ find_library(VLFEAT_LIBRARY vl REQUIRED)
 add_library(vlfeat::vl INTERFACE IMPORTED GLOBAL)
 target_include_directories(vlfeat::vl SYSTEM INTERFACE ${VLFEAT_INCLUDE})
 target_link_libraries(vlfeat::vl INTERFACE ${VLFEAT_LIBRARY})
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5

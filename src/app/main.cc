@@ -12,6 +12,7 @@
 #include "app/cli.h"
 #include "app/exit_code.h"
 #include "media/decode.h"
+#include "media/isolation.h"
 
 namespace {
 
@@ -51,12 +52,16 @@ std::stop_token stop_on_interrupt() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const mimeme::IsolationOptions isolation;
+  if (argc == 2 && argv[1] == isolation.argument)
+    return mimeme::run_decode_worker(mimeme::decode_here);
   if (!occupy_standard_descriptors()) return mimeme::kExitFailed;
   try {
     if (const auto started = mimeme::init_media(); !started) {
       std::fprintf(stderr, "mimeme: %s\n", started.error().message.c_str());
       return mimeme::kExitFailed;
     }
+    mimeme::isolate_decoding(isolation);
     return mimeme::run_cli(argc, argv, {.stop_on_interrupt = stop_on_interrupt});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());

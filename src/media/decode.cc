@@ -262,8 +262,8 @@ std::optional<std::string_view> sniff(std::span<const uint8_t> head) {
   return std::nullopt;
 }
 
-Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
-                       const DecodeLimits& limits) {
+Result<Decoded> decode_here(std::span<const uint8_t> bytes, const Target& target,
+                            const DecodeLimits& limits) {
   static thread_local const ThreadCleaner cleaner;
   if (std::cmp_greater(bytes.size(), limits.max_bytes))
     return too_large(std::to_string(bytes.size()) + " bytes", limits.max_bytes, "--max-bytes");

@@ -62,8 +62,13 @@ std::optional<std::string_view> sniff(std::span<const uint8_t> head);
 // kUnsupported: not a format we read (the message says what it looks like: empty file, SVG, text…).
 // kTooLarge: over a limit, found in the header before any pixel is decoded.
 // kCorrupt: truncated or malformed; a picture whose data ends early is refused, not half shown.
+//
+// In a process of its own, if isolate_decoding() was called (isolation.h; its errors too).
 Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
                        const DecodeLimits& limits);
+// In this one.
+Result<Decoded> decode_here(std::span<const uint8_t> bytes, const Target& target,
+                            const DecodeLimits& limits);
 
 }  // namespace mimeme
 

@@ -1,0 +1,366 @@
+#include "media/isolation.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+#include "media/sandbox.h"
+
+namespace mimeme {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSocket = 3;  // of a worker
+constexpr uint32_t kMaxText = 4096;
+
+// Both ends are the same program on the same machine: structs go over the wire as they lie in
+// memory.
+struct Request {
+  uint64_t bytes = 0;  // they follow
+  int32_t width = 0, height = 0, fit = 0, resize = 0, ground = 0, has_region = 0;
+  Region region;
+  int64_t max_bytes = 0, max_pixels = 0;
+  int32_t max_frames = 0;
+  int32_t seconds = 0;  // after which the worker ends itself, should its parent have gone
+};
+struct Answer {
+  int32_t is_ok = 0, code = 0;  // an ErrorCode
+  int32_t image_width = 0, image_height = 0, frames = 0;
+  int32_t width = 0, height = 0;
+  uint32_t format = 0, preview = 0, message = 0;  // the lengths of texts that follow, in this order
+  uint64_t pixels = 0;                            // then these
+};
+static_assert(std::is_trivially_copyable_v<Request> && std::is_trivially_copyable_v<Answer>);
+
+template <typename T>
+std::span<uint8_t> raw(T& value) {
+  return {reinterpret_cast<uint8_t*>(&value), sizeof(value)};
+}
+template <typename T>
+std::span<const uint8_t> raw(const T& value) {
+  return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
+}
+std::span<const uint8_t> raw_text(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// A thread's, on Linux.
+int current_niceness() { return getpriority(PRIO_PROCESS, 0); }
+
+// --- All of it, as long as the other end lives.
+
+bool send_all(int fd, std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+bool receive_all(int fd, std::span<uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = recv(fd, bytes.data(), bytes.size(), MSG_WAITALL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace
+
+// --- The parent's side.
+
+class DecodePool::Worker {
+ public:
+  Worker(pid_t pid, int socket) : pid_(pid), socket_(socket) {}
+  ~Worker() {
+    close(socket_);
+    end();
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  bool is_used_up() const { return pictures_ >= kPicturesOfAWorker; }
+  int niceness() const { return niceness_; }
+  bool is_new() const { return pictures_ <= 1; }
+  bool has_died() const { return pid_ == 0; }
+  bool has_crashed() const { return has_crashed_; }  // by itself
+
+  Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
+                         const DecodeLimits& limits, std::chrono::milliseconds timeout) {
+    ++pictures_;
+    const Request request{.bytes = bytes.size(),
+                          .width = target.width,
+                          .height = target.height,
+                          .fit = static_cast<int32_t>(target.fit),
+                          .resize = target.resize,
+                          .ground = target.ground,
+                          .has_region = target.region ? 1 : 0,
+                          .region = target.region.value_or(Region()),
+                          .max_bytes = limits.max_bytes,
+                          .max_pixels = limits.max_pixels,
+                          .max_frames = limits.max_frames,
+                          .seconds = static_cast<int32_t>(timeout.count() / 1000) + 10};
+    const auto by = Clock::now() + timeout;
+    Answer answer;
+    if (!send_by(by, raw(request)) || !send_by(by, bytes) || !receive_by(by, raw(answer)))
+      return death(timeout);
+    if (!is_possible(answer, target)) {
+      kill(pid_, SIGKILL);
+      end();
+      return Error{ErrorCode::kCorrupt, "decoding it gave nonsense"};
+    }
+    Decoded decoded{.info = {.width = answer.image_width,
+                             .height = answer.image_height,
+                             .frames = answer.frames},
+                    .rgb = std::vector<uint8_t>(answer.pixels),
+                    .width = answer.width,
+                    .height = answer.height};
+    std::string message(answer.message, '\0');
+    decoded.info.format.resize(answer.format);
+    decoded.info.preview.resize(answer.preview);
+    for (std::string* const text : {&decoded.info.format, &decoded.info.preview, &message})
+      if (!receive_by(by, {reinterpret_cast<uint8_t*>(text->data()), text->size()}))
+        return death(timeout);
+    if (!receive_by(by, decoded.rgb)) return death(timeout);
+    if (answer.is_ok) return decoded;
+    return Error{static_cast<ErrorCode>(answer.code), message};
+  }
+
+ private:
+  // Whatever a worker says, it takes no more memory than what was asked for.
+  static bool is_possible(const Answer& answer, const Target& target) {
+    const bool fits = target.fit == Fit::kInside
+                          ? answer.width <= target.width && answer.height <= target.height
+                          : answer.width == target.width && answer.height == target.height;
+    const bool is_picture = answer.width > 0 && answer.height > 0 && fits &&
+                            answer.image_width > 0 && answer.image_height > 0 &&
+                            answer.frames > 0 &&
+                            answer.pixels == uint64_t{3} * static_cast<uint64_t>(answer.width) *
+                                                 static_cast<uint64_t>(answer.height);
+    const bool is_error = answer.pixels == 0 && answer.code >= 0 &&
+                          answer.code <= static_cast<int32_t>(ErrorCode::kInternal);
+    return answer.format <= kMaxText && answer.preview <= kMaxText && answer.message <= kMaxText &&
+           (answer.is_ok ? is_picture : is_error);
+  }
+
+  bool wait_by(Clock::time_point by, short event) const {
+    for (;;) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(by - Clock::now()).count();
+      if (left <= 0) return false;
+      pollfd one{.fd = socket_, .events = event, .revents = 0};
+      const int n = poll(&one, 1, static_cast<int>(left));
+      if (n > 0) return true;
+      if (n < 0 && errno != EINTR) return false;
+    }
+  }
+  bool send_by(Clock::time_point by, std::span<const uint8_t> bytes) const {
+    while (!bytes.empty()) {
+      if (!wait_by(by, POLLOUT)) return false;
+      const ssize_t n = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n <= 0) return false;
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return true;
+  }
+  bool receive_by(Clock::time_point by, std::span<uint8_t> bytes) const {
+    while (!bytes.empty()) {
+      if (!wait_by(by, POLLIN)) return false;
+      const ssize_t n = recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n <= 0) return false;
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return true;
+  }
+
+  // Why there is no answer. The worker's own death shows as the end of what it sends.
+  Error death(std::chrono::milliseconds timeout) {
+    int status = 0;
+    pollfd one{.fd = socket_, .events = POLLIN, .revents = 0};
+    poll(&one, 1, 0);
+    const bool is_late = (one.revents & (POLLHUP | POLLERR)) == 0;
+    if (is_late) kill(pid_, SIGKILL);
+    waitpid(pid_, &status, 0);
+    pid_ = 0;
+    has_crashed_ = !is_late;
+    if (is_late)
+      return {ErrorCode::kCorrupt,
+              "decoding it took longer than " + std::to_string(timeout.count() / 1000) + " s"};
+    const std::string why = WIFSIGNALED(status)
+                                ? std::string(strsignal(WTERMSIG(status)))
+                                : "exit status " + std::to_string(WEXITSTATUS(status));
+    return {ErrorCode::kCorrupt, "the decoder crashed on it (" + why + ")"};
+  }
+
+  void end() {
+    // Idle, it ends when the socket closes; in the middle of something, it would first do that.
+    if (pid_ == 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+  pid_t pid_;  // 0: dead
+  const int socket_;
+  const int niceness_ = current_niceness();
+  int pictures_ = 0;
+  bool has_crashed_ = false;
+};
+
+DecodePool::DecodePool(IsolationOptions options) : options_(std::move(options)) {}
+DecodePool::~DecodePool() = default;
+
+Result<std::unique_ptr<DecodePool::Worker>> DecodePool::start() const {
+  const auto failed = [](int error) {
+    return Error{ErrorCode::kIo, std::string("no process can be started to decode pictures: ") +
+                                     std::strerror(error)};
+  };
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return failed(errno);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int fd : {0, 1, 2})
+    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], kSocket);
+  // Ctrl-C is for the parent, which ends it.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  const char* const argv[] = {options_.program.c_str(), options_.argument.c_str(), nullptr};
+  // Nothing of the parent's environment is its business. OpenBLAS would start threads.
+  const char* const environment[] = {"OPENBLAS_NUM_THREADS=1", nullptr};
+  pid_t pid = 0;
+  const int error =
+      posix_spawn(&pid, options_.program.c_str(), &actions, &attributes,
+                  const_cast<char* const*>(argv), const_cast<char* const*>(environment));
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (error != 0) {
+    close(ends[0]);
+    return failed(error);
+  }
+  return std::make_unique<Worker>(pid, ends[0]);
+}
+
+namespace {
+std::unique_ptr<DecodePool>& shared_pool() {
+  static auto* const pool = new std::unique_ptr<DecodePool>;  // other threads may outlive statics
+  return *pool;
+}
+}  // namespace
+
+void isolate_decoding(IsolationOptions options) {
+  shared_pool() = std::make_unique<DecodePool>(std::move(options));
+}
+
+Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
+                       const DecodeLimits& limits) {
+  const auto& pool = shared_pool();
+  return pool ? pool->decode(bytes, target, limits) : decode_here(bytes, target, limits);
+}
+
+Result<Decoded> DecodePool::decode(std::span<const uint8_t> bytes, const Target& target,
+                                   const DecodeLimits& limits) {
+  for (;;) {
+    std::unique_ptr<Worker> worker;
+    {
+      // Whoever works in the background started his at a lower priority.
+      const int niceness = current_niceness();
+      const Lock lock(mu_);
+      const auto of_mine = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& one) {
+        return one->niceness() == niceness;
+      });
+      if (of_mine != idle_.rend()) {
+        worker = std::move(*of_mine);
+        idle_.erase(std::next(of_mine).base());
+      }
+    }
+    if (!worker) worker = TRY(start());
+    auto decoded = worker->decode(bytes, target, limits, options_.timeout);
+    if (worker->has_died()) {
+      // What died of it may have been hurt by another before, or have been ended while it was idle.
+      if (!worker->is_new() && worker->has_crashed()) continue;
+      return decoded;
+    }
+    if (!worker->is_used_up()) {
+      const Lock lock(mu_);
+      if (idle_.size() < options_.idle) idle_.push_back(std::move(worker));
+    }
+    return decoded;
+  }
+}
+
+// --- The worker's side.
+
+int run_decode_worker(const Decoder& decoder) {
+  // Whatever else the parent had open and forgot to mark.
+  if (close_range(kSocket + 1, ~0U, 0) != 0) return 1;
+  if (!init_media()) return 1;
+  // Without filters it still has the limits, and a process of its own.
+  (void)enter_sandbox();
+  std::vector<uint8_t> bytes;
+  for (;;) {
+    Request request;
+    alarm(0);
+    if (!receive_all(kSocket, raw(request))) return 0;
+    alarm(static_cast<unsigned>(request.seconds));
+    bytes.resize(request.bytes);
+    if (!receive_all(kSocket, bytes)) return 0;
+    Target target{.width = request.width,
+                  .height = request.height,
+                  .fit = static_cast<Fit>(request.fit),
+                  .resize = request.resize,
+                  .ground = request.ground};
+    if (request.has_region) target.region = request.region;
+    const auto decoded = decoder(bytes, target,
+                                 {.max_bytes = request.max_bytes,
+                                  .max_pixels = request.max_pixels,
+                                  .max_frames = request.max_frames});
+    Answer answer{.is_ok = decoded.ok() ? 1 : 0};
+    bool sent = false;
+    if (decoded) {
+      const auto& [info, rgb, width, height] = *decoded;
+      answer.image_width = info.width;
+      answer.image_height = info.height;
+      answer.frames = info.frames;
+      answer.width = width;
+      answer.height = height;
+      answer.format = static_cast<uint32_t>(info.format.size());
+      answer.preview = static_cast<uint32_t>(info.preview.size());
+      answer.pixels = rgb.size();
+      sent = send_all(kSocket, raw(answer)) && send_all(kSocket, raw_text(info.format)) &&
+             send_all(kSocket, raw_text(info.preview)) && send_all(kSocket, rgb);
+    } else {
+      const std::string message = decoded.error().message.substr(0, kMaxText);
+      answer.code = static_cast<int32_t>(decoded.error().code);
+      answer.message = static_cast<uint32_t>(message.size());
+      sent = send_all(kSocket, raw(answer)) && send_all(kSocket, raw_text(message));
+    }
+    if (!sent) return 0;
+    // A large picture's memory goes back, so that many workers do not keep the most that each had.
+    if (bytes.capacity() > (size_t{16} << 20)) std::vector<uint8_t>().swap(bytes);
+  }
+}
+
+}  // namespace mimeme
