@@ -311,6 +311,16 @@ class CommandLine {
     sub->add_flag("--originals", check_.read_originals,
                   "Read every original again and compare its bytes (slow)");
 
+    sub = command(app_, "backup", "Copy what cannot be made again, while the library is used",
+                  [this](const Context& c) { return backup_command(c, folder_); });
+    sub->add_option("FOLDER", folder_, "A folder that is empty or not there yet")->required();
+    sub->footer(
+        "The catalog as of one moment, the uploads, and mimeme.toml; your own folders of pictures "
+        "are\n"
+        "yours to back up. The copy is a library itself. To restore, put it where the library "
+        "was;\n"
+        "elsewhere, `mimeme --library THERE add THERE/uploads` finds the uploads.");
+
     sub = command(app_, "export", "Write the library as JSON lines and a NumPy array",
                   [this](const Context& c) { return export_command(c, folder_); });
     sub->add_option("FOLDER", folder_, "A folder that is empty or not there yet")->required();

@@ -111,6 +111,7 @@ struct CheckArguments {
 };
 Result<ExitCode> check_command(const Context& context, const CheckArguments& arguments);
 
+Result<ExitCode> backup_command(const Context& context, const std::string& folder);
 Result<ExitCode> export_command(const Context& context, const std::string& folder);
 Result<ExitCode> import_command(const Context& context, const std::string& folder);
 

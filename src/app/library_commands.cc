@@ -9,6 +9,7 @@
 #include "app/report.h"
 #include "app/target.h"
 #include "base/utf8.h"
+#include "engine/backup.h"
 #include "engine/check.h"
 #include "engine/search.h"
 #include "engine/transfer.h"
@@ -249,6 +250,28 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
                                           : "not clean");
   }
   return found.problems.empty() ? kExitDone : kExitFailed;
+}
+
+Result<ExitCode> backup_command(const Context& context, const std::string& folder) {
+  const std::stop_token stop = context.stop_on_interrupt();
+  ProgressBar bar(context);
+  const auto library = TRY(open_library(context, Library::Access::kWrite, bar, {.stop = stop}));
+  const BackupSummary summary = TRY(backup(
+      *library, folder,
+      [&](const char* what, int64_t done, int64_t total) { bar.update(what, done, total); }, stop));
+  bar.clear();
+  for (const std::string& path : summary.missing)
+    fmt::print(context.err, "{}: is not there, and so not in the backup\n", printable(path));
+  if (context.json) {
+    print_json(context, Json::Object{{"images", summary.images},
+                                     {"uploads", summary.uploads},
+                                     {"bytes", summary.bytes},
+                                     {"missing", static_cast<int64_t>(summary.missing.size())}});
+  } else if (!context.quiet) {
+    fmt::print(context.out, "{} and {} backed up, {}\n", count_of(summary.images, "image"),
+               count_of(summary.uploads, "upload"), human_bytes(summary.bytes));
+  }
+  return summary.missing.empty() ? kExitDone : kExitPartly;
 }
 
 Result<ExitCode> export_command(const Context& context, const std::string& folder) {

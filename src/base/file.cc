@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -36,10 +37,9 @@ bool sync_folder(const fs::path& folder) {
   return synced;
 }
 
-}  // namespace
-
-Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
-                    Durability durability) {
+// Has `write` fill a file that takes the place of `path` when it is whole.
+template <typename Write>
+Result<> put(const std::string& path, Durability durability, Write write) {
   static std::atomic<int> serial = 0;
   const fs::path target(path), folder = target.parent_path();
   std::error_code error;
@@ -53,7 +53,7 @@ Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return failed(path, errno);
   const bool truth = durability == Durability::kTruth;
-  bool done = write_all(fd, bytes) && (!truth || ::fsync(fd) == 0);
+  bool done = write(fd) && (!truth || ::fsync(fd) == 0);
   done = ::close(fd) == 0 && done;
   done = done && ::rename(temporary.c_str(), path.c_str()) == 0;
   for (fs::path above = folder; done && truth; above = above.parent_path()) {
@@ -64,6 +64,33 @@ Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
   const Error why = failed(path, errno);
   ::unlink(temporary.c_str());
   return why;
+}
+
+// In the kernel, as far as the file systems have a way.
+bool copy_all(int from, int to) {
+  for (;;) {
+    ssize_t n = ::copy_file_range(from, nullptr, to, nullptr, size_t{1} << 30, 0);
+    if (n < 0 && errno != EINTR && errno != EIO && errno != ENOSPC)
+      n = ::sendfile(to, from, nullptr, size_t{1} << 30);
+    if (n == 0) return true;
+    if (n < 0 && errno != EINTR) return false;
+  }
+}
+
+}  // namespace
+
+Result<> write_file(const std::string& path, std::span<const uint8_t> bytes,
+                    Durability durability) {
+  return put(path, durability, [&](int fd) { return write_all(fd, bytes); });
+}
+
+Result<> copy_file(const std::string& from, const std::string& to, Durability durability) {
+  const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (source < 0 && errno == ENOENT) return Error{ErrorCode::kNotFound, from + ": is not there"};
+  if (source < 0) return failed(from, errno);
+  const auto done = put(to, durability, [&](int fd) { return copy_all(source, fd); });
+  ::close(source);
+  return done;
 }
 
 }  // namespace mimeme

@@ -19,6 +19,10 @@ enum class Durability {
 // old file or the new one. A write that was killed leaves ".NAME.PROCESS-N.tmp". kIo.
 Result<> write_file(const std::string& path, std::span<const uint8_t> bytes, Durability durability);
 
+// The same with the bytes of another file, which need not fit into memory. kNotFound: the other is
+// not there.
+Result<> copy_file(const std::string& from, const std::string& to, Durability durability);
+
 }  // namespace mimeme
 
 #endif  // MIMEME_BASE_FILE_H_

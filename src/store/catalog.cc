@@ -131,6 +131,8 @@ Result<CatalogCounts> Catalog::counts() {
   });
 }
 
+Result<std::string> Catalog::write_copy() { return impl_->database->write_copy(); }
+
 Result<> Catalog::checkpoint() {
   const auto lease = TRY(impl_->database->lease());
   Lock lock(impl_->write_mu);

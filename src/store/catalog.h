@@ -406,6 +406,9 @@ class Catalog {
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable
   // and say so.
   Result<std::vector<std::string>> check();
+  // A copy of the catalog as of one moment, while others read and write:
+  // sql::Database::write_copy().
+  Result<std::string> write_copy();
   // Folds the write-ahead log into the file.
   Result<> checkpoint();
 

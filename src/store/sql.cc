@@ -267,6 +267,22 @@ Result<> Transaction::commit() {
 
 // ---- Database
 
+namespace {
+
+// As DuckDB has text in SQL, and in the values of lists.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
+  return out + '\'';
+}
+
+// Beside the database: the only folder that its SQL can reach.
+std::string staging_folder(const std::string& path) {
+  return std::filesystem::path(path).parent_path() / "backup.tmp";
+}
+
+}  // namespace
+
 struct Database::Handle {
   std::string path;
   std::string registered;  // in open_files(), if not empty
@@ -303,11 +319,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
-      {"enable_external_access", "false"},
       // With it, DuckDB 1.4.4 answers a bare count(*) from a table's row groups without the lock
       // that every scan takes, and crashes beside a checkpoint that replaces them.
       {"disabled_optimizers", "statistics_propagation"},
-      {"lock_configuration", "true"},
   };
   for (const auto& [name, value] : settings) {
     if (path == kMemory && name == std::string_view("access_mode")) continue;
@@ -321,7 +335,44 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
     duckdb_free(message);
     return error;
   }
-  return std::unique_ptr<Database>(new Database(std::move(handle)));
+  std::unique_ptr<Database> database(new Database(std::move(handle)));
+  // It takes this one only when it is open; the others have to come after it.
+  const auto lease = TRY(database->lease());
+  if (path != kMemory)
+    TRY(lease->query("SET allowed_directories = [" + quoted(staging_folder(path)) + ']'));
+  TRY(lease->query("SET enable_external_access = false"));
+  TRY(lease->query("SET lock_configuration = true"));
+  return database;
+}
+
+Result<std::string> Database::write_copy() {
+  namespace fs = std::filesystem;
+  const fs::path folder = staging_folder(handle_->path);
+  const std::string copy = folder / "catalog.duckdb";
+  std::error_code failed;
+  fs::remove_all(folder, failed);  // what a copy that was killed has left
+  if (!failed) fs::create_directory(folder, failed);
+  if (failed) return Error{ErrorCode::kIo, folder.string() + ": " + failed.message()};
+  const auto connection = TRY(lease());
+  TRY(connection->query("ATTACH " + quoted(copy) + " AS copy"));
+  const auto copied = [&]() -> Result<> {
+    auto transaction = TRY(Transaction::begin(*connection));
+    auto rows = TRY(connection->query("SELECT current_database()"));
+    rows.next();
+    // Several statements to DuckDB, which it does not prepare.
+    duckdb_result result{};
+    const std::string script = "COPY FROM DATABASE \"" + rows.text(0) + "\" TO copy";
+    const bool is_done =
+        duckdb_query(connection->handle(), script.c_str(), &result) == DuckDBSuccess;
+    const Error error = is_done ? Error() : connection->error(duckdb_result_error(&result));
+    duckdb_destroy_result(&result);
+    if (!is_done) return error;
+    return transaction.commit();
+  }();
+  const auto detached = connection->query("DETACH copy");  // writes all of it into the file
+  if (copied && detached) return copy;
+  fs::remove_all(folder, failed);
+  return copied ? detached.error() : copied.error();
 }
 
 Database::Database(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}

@@ -112,6 +112,11 @@ class Database {
 
   Result<Lease> lease();
 
+  // A copy of the database as of one moment, beside it, in a folder that holds nothing else; others
+  // read and write meanwhile. Returns its path: whoever asked takes it away. One at a time, and not
+  // of a database that was opened for reading.
+  Result<std::string> write_copy();
+
  private:
   struct Handle;
   explicit Database(std::unique_ptr<Handle> handle);
