@@ -1,9 +1,10 @@
-// A disk that fails, for the tests in tests/cli: put before the C library with LD_PRELOAD, it sees what a program does
-// to the files below DISK_ROOT.
+// A disk that fails, for the tests in tests/cli: put before the C library with LD_PRELOAD, it sees
+// what a program does to the files below DISK_ROOT.
 //
 // - DISK_LOG: appends each change to this file, as it is made: tests/cli/power.mjs reads it.
-// - DISK_FAIL_AT, DISK_FAIL_WITH: the n-th change fails with EIO or ENOSPC (and so do all that follow), or the process is
-//   killed in the middle of it ("kill": of a write, half is done).
+// - DISK_FAIL_AT, DISK_FAIL_WITH: from the n-th change on all fail, with EIO, or with ENOSPC those
+// that take room; or the
+//   process is killed in the middle of it ("kill": of a write, half is done).
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +38,11 @@ struct Disk {
   std::recursive_mutex mu;
   const std::string root = setting("DISK_ROOT"), fail_with = setting("DISK_FAIL_WITH");
   const long fail_at = atol(setting("DISK_FAIL_AT").c_str());
-  const int log = setting("DISK_LOG").empty()
-                      ? -1
-                      : next<int(const char*, int, ...)>("open")(
-                            setting("DISK_LOG").c_str(),
-                            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int log =
+      setting("DISK_LOG").empty()
+          ? -1
+          : next<int(const char*, int, ...)>("open")(
+                setting("DISK_LOG").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const pid_t pid = getpid();
   long changes = 0;
   std::map<int, std::string> files;  // descriptors below the root, folders too
@@ -81,13 +82,16 @@ void note(char op, const std::string& path, const std::string& other = "", int64
   if (write(disk().log, record.data(), record.size()) < 0) abort();
 }
 
+enum class Room { kTakes, kTakesNone };
+
 // What the next change shall meet: 0, an errno, or -1 to be killed in it.
-int fate() {
+int fate(Room room) {
   Disk& d = disk();
   ++d.changes;
   if (d.fail_at == 0 || d.changes < d.fail_at) return 0;
   if (d.fail_with == "kill") return -1;
-  return d.fail_with == "EIO" ? EIO : ENOSPC;
+  if (d.fail_with == "EIO") return EIO;
+  return room == Room::kTakes ? ENOSPC : 0;
 }
 
 [[noreturn]] void die() {
@@ -97,9 +101,9 @@ int fate() {
 
 // A change to a file: does it or has it fail, then notes it.
 template <typename Do, typename Note>
-auto change(bool ours, Do what, Note noted) -> decltype(what()) {
+auto change(bool ours, Room room, Do what, Note noted) -> decltype(what()) {
   if (!ours) return what();
-  const int met = fate();
+  const int met = fate(room);
   if (met > 0) {
     errno = met;
     return -1;
@@ -126,7 +130,7 @@ int open_with(const char* path, int flags, Open really) {
   const bool was_there = faccessat(AT_FDCWD, path, F_OK, 0) == 0;
   const bool makes = (flags & O_CREAT) != 0 && !was_there && is_ours(full(path));
   if (makes) {
-    const int met = fate();
+    const int met = fate(Room::kTakes);
     if (met < 0) die();
     if (met > 0) {
       errno = met;
@@ -141,7 +145,7 @@ ssize_t write_at(int fd, const void* data, size_t size, off_t offset) {
   const std::lock_guard lock(disk().mu);
   const std::string path = path_of(fd);
   if (path.empty()) return really(fd, data, size, offset);
-  const int met = fate();
+  const int met = fate(Room::kTakes);
   if (met > 0) {
     errno = met;
     return -1;
@@ -197,8 +201,9 @@ int ftruncate(int fd, off_t size) {
   static auto* const really = next<int(int, off_t)>("ftruncate");
   const std::lock_guard lock(disk().mu);
   const std::string path = path_of(fd);
-  return change(!path.empty(), [&] { return really(fd, size); },
-                [&](int) { note('T', path, "", size); });
+  return change(
+      !path.empty(), Room::kTakesNone, [&] { return really(fd, size); },
+      [&](int) { note('T', path, "", size); });
 }
 int ftruncate64(int fd, off_t size) __attribute__((alias("ftruncate")));
 
@@ -206,7 +211,8 @@ int fsync(int fd) {
   static auto* const really = next<int(int)>("fsync");
   const std::lock_guard lock(disk().mu);
   const std::string path = path_of(fd);
-  return change(!path.empty(), [&] { return really(fd); }, [&](int) { note('S', path); });
+  return change(
+      !path.empty(), Room::kTakesNone, [&] { return really(fd); }, [&](int) { note('S', path); });
 }
 int fdatasync(int fd) __attribute__((alias("fsync")));
 
@@ -214,33 +220,38 @@ int rename(const char* from, const char* to) {
   static auto* const really = next<int(const char*, const char*)>("rename");
   const std::lock_guard lock(disk().mu);
   const std::string old_name = full(from), new_name = full(to);
-  return change(is_ours(new_name), [&] { return really(from, to); },
-                [&](int) {
-                  for (auto& [fd, path] : disk().files)
-                    if (path == old_name) path = new_name;
-                  note('R', old_name, new_name);
-                });
+  return change(
+      is_ours(new_name), Room::kTakesNone, [&] { return really(from, to); },
+      [&](int) {
+        for (auto& [fd, path] : disk().files)
+          if (path == old_name) path = new_name;
+        note('R', old_name, new_name);
+      });
 }
 
 int unlink(const char* path) {
   static auto* const really = next<int(const char*)>("unlink");
   const std::lock_guard lock(disk().mu);
   const std::string name = full(path);
-  return change(is_ours(name), [&] { return really(path); }, [&](int) { note('U', name); });
+  return change(
+      is_ours(name), Room::kTakesNone, [&] { return really(path); }, [&](int) { note('U', name); });
 }
 
 int remove(const char* path) {
   static auto* const really = next<int(const char*)>("remove");
   const std::lock_guard lock(disk().mu);
   const std::string name = full(path);
-  return change(is_ours(name), [&] { return really(path); }, [&](int) { note('U', name); });
+  return change(
+      is_ours(name), Room::kTakesNone, [&] { return really(path); }, [&](int) { note('U', name); });
 }
 
 int mkdir(const char* path, mode_t mode) {
   static auto* const really = next<int(const char*, mode_t)>("mkdir");
   const std::lock_guard lock(disk().mu);
   const std::string name = full(path);
-  return change(is_ours(name), [&] { return really(path, mode); }, [&](int) { note('M', name); });
+  return change(
+      is_ours(name), Room::kTakes, [&] { return really(path, mode); },
+      [&](int) { note('M', name); });
 }
 
 }  // extern "C"

@@ -7,10 +7,12 @@
 #include <cstdlib>
 #include <exception>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "app/cli.h"
 #include "app/exit_code.h"
+#include "base/json.h"
 #include "media/decode.h"
 #include "media/isolation.h"
 
@@ -49,12 +51,31 @@ std::stop_token stop_on_interrupt() {
   return source.get_token();
 }
 
+// A vendor that cannot undo a change, because the disk fails again, throws where nothing catches.
+// To end at once is right then: what was committed is on the disk, and the next start sees to the
+// rest.
+[[noreturn]] void end_at_once() {
+  std::string why = "no exception";
+  try {
+    if (std::current_exception()) throw;
+  } catch (const std::exception& e) {
+    why = e.what();
+    if (const auto json = mimeme::Json::parse(why); json)  // DuckDB's
+      if (const auto message = json->get_string("exception_message")) why = *message;
+  } catch (...) {
+    why = "an unknown exception";
+  }
+  std::fprintf(stderr, "mimeme: ended at once (%s); what was committed is kept\n", why.c_str());
+  std::_Exit(mimeme::kExitFailed);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const mimeme::IsolationOptions isolation;
   if (argc == 2 && argv[1] == isolation.argument)
     return mimeme::run_decode_worker(mimeme::decode_here);
+  std::set_terminate(end_at_once);
   if (!occupy_standard_descriptors()) return mimeme::kExitFailed;
   try {
     if (const auto started = mimeme::init_media(); !started) {
