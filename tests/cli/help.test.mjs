@@ -7,7 +7,7 @@ import { mimeme, scratch } from './mimeme.mjs';
 
 const golden = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), 'help.golden');
 const library = path.join(scratch(), 'library');
-const commands = [[], ['add'], ['similar'], ['duplicates'], ['families'], ['remove'], ['status'], ['check'], ['export'], ['import'], ['serve'], ['pca'],
+const commands = [[], ['add'], ['similar'], ['duplicates'], ['families'], ['backup'], ['remove'], ['status'], ['check'], ['export'], ['import'], ['serve'], ['pca'],
   ['pca', 'fit'], ['pca', 'show'], ['models'], ['models', 'list'], ['models', 'show'], ['models', 'verify'],
   ['models', 'add'], ['models', 'use'], ['evaluate'], ['keys'], ['keys', 'create'], ['keys', 'list'], ['keys', 'revoke']];
 
