@@ -128,6 +128,9 @@ class CommandLine {
     app_.add_flag("--json", context_.json, "Print the answer as JSON");
     app_.add_flag("-q,--quiet", context_.quiet, "Print no progress and no summary");
     app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
+    app_.add_option("--log-format", log_format_, "How to log: text or json, a line each")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}));
     add_library_commands();
     add_word_commands();
     add_key_commands();
@@ -147,6 +150,7 @@ class CommandLine {
   }
   Context& context() { return context_; }
   bool verbose() const { return verbose_; }
+  bool logs_json() const { return log_format_ == "json"; }
 
  private:
   CLI::App* command(CLI::App& parent, const std::string& name, const std::string& help,
@@ -446,6 +450,7 @@ class CommandLine {
   CLI::App app_{"mimeme: image search for memes, on your own machine", "mimeme"};
   Context context_{.library = default_library(), .model_folders = model_folders()};
   bool verbose_ = false;
+  std::string log_format_ = "text";
   AddArguments add_;
   SimilarArguments similar_;
   SearchArguments search_;
@@ -507,8 +512,9 @@ int run_cli(int argc, const char* const* argv, const Surroundings& surroundings)
     context.library = context.held_as;
     if (chosen.beside == Beside::kHere)
       return fail(context, {ErrorCode::kBusy, "a server cannot do this for others"}, context.json);
-  } else if (line.verbose()) {
-    set_log_level(LogLevel::kDebug);
+  } else {
+    if (line.verbose()) set_log_level(LogLevel::kDebug);
+    if (line.logs_json()) set_log_format(LogFormat::kJson);
   }
   if (context.library.empty())
     return fail(context, {ErrorCode::kInvalidArgument, "--library needs a folder"}, context.json);

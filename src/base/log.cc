@@ -3,6 +3,12 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cstdio>
+#include <ctime>
+#include <string>
+
+#include "base/json.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -22,12 +28,30 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+std::atomic<bool> is_json = false;
+
+std::string utc_now() {
+  const time_t now = std::time(nullptr);
+  tm utc = {};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
 }  // namespace
 
 void set_log_level(LogLevel level) { logger().set_level(to_vendor(level)); }
 
+void set_log_format(LogFormat format) { is_json = format == LogFormat::kJson; }
+
 void log(LogLevel level, std::string_view message) {
-  logger().log(to_vendor(level), printable(message));
+  if (!is_json) return logger().log(to_vendor(level), printable(message));
+  if (!logger().should_log(to_vendor(level))) return;
+  const Json line(Json::Object{{"time", utc_now()},
+                               {"level", level == LogLevel::kDebug ? "debug" : "warning"},
+                               {"message", to_utf8(std::string(message))}});
+  std::fprintf(stderr, "%s\n", line.dump().c_str());
 }
 
 }  // namespace mimeme

@@ -1,13 +1,15 @@
 // mimeme serve, over a real socket, on a real library with the real models.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { before, test } from 'node:test';
 import sharp from 'sharp';
 import { serve, started } from '../http/server.mjs';
-import { copy_into, json, make_meme, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
+import { copy_into, environment, json, make_meme, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
 
 const folder = scratch();
 const library = path.join(folder, 'library');
@@ -116,4 +118,21 @@ test('more connections than the system has descriptors for wait, and go on', asy
   } finally {
     assert.equal(await server.end(), 0);
   }
+});
+
+test('the log is JSON if that is asked for, and holds no key', async () => {
+  const empty = path.join(folder, 'empty');
+  const child = spawn(program, ['serve', '--port', '0', '--json', '--verbose', '--log-format', 'json', '--anonymous', 'none'],
+    { env: environment(empty), stdio: ['ignore', 'pipe', 'pipe'] });
+  const logged = child.stderr.toArray(), closed = once(child, 'close');
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  const { key } = json(empty, 0, 'keys', 'create', 'alice');
+  const headers = { Authorization: `Bearer ${key}` };
+  assert.equal((await fetch(`${JSON.parse(line).address}/api/v1/status`, { headers })).status, 200);
+  child.kill();
+  await closed;
+  const text = Buffer.concat(await logged).toString(), lines = text.split('\n').filter(Boolean).map(one => JSON.parse(one));
+  const told = lines.find(({ level, message }) => level === 'warning' && /nobody may do anything yet/.test(message));
+  assert.match(told.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.ok(!text.includes(key.slice(7)));
 });
