@@ -1,22 +1,13 @@
 // Any text is a query or an error that says what to write; a query that is printed means the same.
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-
 #include "core/query.h"
+#include "fuzz/fuzz.h"
 
-namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-}  // namespace
+using namespace mimeme;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto query = mimeme::parse_query({reinterpret_cast<const char*>(data), size});
+  const auto query = parse_query(as_text(data, size));
   if (!query) {
-    require(query.error().code == mimeme::ErrorCode::kInvalidArgument);
+    require(query.error().code == ErrorCode::kInvalidArgument);
     require(!query.error().message.empty());
     return 0;
   }
@@ -24,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(!term.text.empty());
     require(!term.is_phrase || term.text.find('"') == std::string::npos);
   }
-  const auto again = mimeme::parse_query(to_string(*query));
+  const auto again = parse_query(to_string(*query));
   // Printing quotes and spells out, so what was near the limit may be cut the second time.
   require(size > 512 || (again.ok() && *again == *query));
   return 0;

@@ -13,6 +13,8 @@
 #include "app/cli.h"
 #include "app/exit_code.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/utf8.h"
 #include "media/decode.h"
 #include "media/isolation.h"
 
@@ -51,38 +53,44 @@ std::stop_token stop_on_interrupt() {
   return source.get_token();
 }
 
-// A vendor that cannot undo a change, because the disk fails again, throws where nothing catches.
+// DuckDB throws where nothing catches when it cannot undo a change, because the disk fails again.
 // To end at once is right then: what was committed is on the disk, and the next start sees to the
-// rest.
-[[noreturn]] void end_at_once() {
-  std::string why = "no exception";
+// rest. Anything else is a bug of ours.
+[[noreturn]] void end_at_once() noexcept {
   try {
     if (std::current_exception()) throw;
   } catch (const std::exception& e) {
-    why = e.what();
-    if (const auto json = mimeme::Json::parse(why); json)  // DuckDB's
-      if (const auto message = json->get_string("exception_message")) why = *message;
+    const auto json = mimeme::Json::parse(e.what());
+    const auto message = json ? json->get_string("exception_message") : json.error();
+    if (message) {
+      std::fprintf(stderr, "mimeme: ended at once (%s); what was committed is kept\n",
+                   mimeme::printable(*message).c_str());
+      std::_Exit(mimeme::kExitFailed);
+    }
+    std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());
   } catch (...) {
-    why = "an unknown exception";
   }
-  std::fprintf(stderr, "mimeme: ended at once (%s); what was committed is kept\n", why.c_str());
-  std::_Exit(mimeme::kExitFailed);
+  std::abort();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const mimeme::IsolationOptions isolation;
-  if (argc == 2 && argv[1] == isolation.argument)
+  if (argc == 2 && argv[1] == mimeme::IsolationOptions().argument)
     return mimeme::run_decode_worker(mimeme::decode_here);
   std::set_terminate(end_at_once);
+  std::signal(SIGCHLD, SIG_DFL);  // ignored, as some start us, children could not be waited for
   if (!occupy_standard_descriptors()) return mimeme::kExitFailed;
   try {
     if (const auto started = mimeme::init_media(); !started) {
       std::fprintf(stderr, "mimeme: %s\n", started.error().message.c_str());
       return mimeme::kExitFailed;
     }
-    mimeme::isolate_decoding(isolation);
+    mimeme::isolate_decoding({.on_unconfined = [] {
+      mimeme::log(mimeme::LogLevel::kWarning,
+                  "this kernel has no seccomp filters: pictures are decoded in processes of their "
+                  "own, but these may open files");
+    }});
     return mimeme::run_cli(argc, argv, {.stop_on_interrupt = stop_on_interrupt});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());

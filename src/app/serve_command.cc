@@ -149,6 +149,9 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
       TRY(open_library(context, Library::Access::kCreate, bar, {.when = Merge::kBehind}));
   Config::Serve settings = TRY(read_config(library->directory())).serve;
   if (!arguments.address.empty()) settings.address = arguments.address;
+  if (parse_address(settings.address).empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "--address: " + settings.address + " is no address: 127.0.0.1, 0.0.0.0, ::1, ::"};
   if (arguments.anonymous) settings.anonymous = arguments.anonymous;
   const AccessOptions options = access_options(settings);
   SharedLibrary shared(*library);
@@ -173,6 +176,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
        .max_body = static_cast<size_t>(arguments.limits.max_bytes) + kForm},
       guarded(settings.hosts, [&](const HttpRequest& request) { return (*api)(request); })));
   events.attach([&](const std::string& text) { server->publish(text); });
+  library->access_keys().on_revoked([&] { server->end_streams(); });
   ShownCommands shown(jobs);
   const auto commands = CommandSocket::listen(
       library->directory(),
@@ -204,6 +208,7 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
     log(LogLevel::kWarning, "a command that was still at work has been broken off");
     std::_Exit(kExitFailed);
   }
+  library->access_keys().on_revoked(nullptr);
   events.attach(nullptr);
   server->stop();
   return kExitDone;

@@ -73,6 +73,9 @@ bool share_prefix(std::span<const uint8_t> a, std::span<const uint8_t> b, int bi
 }
 
 std::vector<uint8_t> parse_address(const std::string& text) {
+  // A zone ("fe80::1%eth0") says by which interface, not which.
+  if (const size_t zone = text.find('%'); zone != text.npos)
+    return parse_address(text.substr(0, zone));
   static constexpr Block kMapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF}, 96};
   std::vector<uint8_t> bytes(16);
   if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) {

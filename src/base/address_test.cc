@@ -132,6 +132,7 @@ TEST(Address, IsReadAsTextHasIt) {
   EXPECT_EQ(parse_address("127.0.0.1"), (std::vector<uint8_t>{127, 0, 0, 1}));
   EXPECT_EQ(parse_address("::ffff:10.1.2.3"), (std::vector<uint8_t>{10, 1, 2, 3}));
   EXPECT_EQ(parse_address("2001:db8::1").size(), 16U);
+  EXPECT_EQ(parse_address("fe80::1%eth0"), parse_address("fe80::1"));
   for (const char* text : {"", "localhost", "127.0.0.1:80", "[::1]", "1.2.3", "10.0.0.0/8"})
     EXPECT_TRUE(parse_address(text).empty()) << text;
 }

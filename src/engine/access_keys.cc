@@ -13,6 +13,7 @@ namespace mimeme {
 namespace {
 
 constexpr size_t kMaxName = 64;
+constexpr int kMaxSessions = 100;  // of a key
 
 int64_t now_us() {
   using std::chrono::microseconds, std::chrono::system_clock;
@@ -30,12 +31,15 @@ Result<std::unique_ptr<AccessKeys>> AccessKeys::open(Catalog& catalog) {
 template <typename Change>
 Result<> AccessKeys::change(Change what) {
   const Lock lock(change_mu_);
-  TRY(what());
-  all_.set(std::make_shared<const std::vector<AccessKey>>(TRY(catalog_.access_keys())));
-  return {};
+  const Result<> changed = what();
+  // Also after a failure, which may be one of telling; and if they cannot be read, nobody has one.
+  auto keys = catalog_.access_keys();
+  all_.set(std::make_shared<const std::vector<AccessKey>>(keys ? *keys : std::vector<AccessKey>()));
+  TRY(changed);
+  return keys ? Result<>() : keys.error();
 }
 
-Result<std::string> AccessKeys::add(AccessKey key) {
+Result<std::string> AccessKeys::add(AccessKey key, const Sha256& opened_with) {
   Sha256 random{};
   if (getentropy(random.data(), random.size()) != 0)
     return Error{ErrorCode::kIo, "the system has no random numbers"};
@@ -45,8 +49,8 @@ Result<std::string> AccessKeys::add(AccessKey key) {
   if (key.is_session)
     key.expires_at_us = key.created_at_us + int64_t{kSessionDays} * 24 * 3600 * 1'000'000;
   TRY(change([&]() -> Result<> {
-    if (key.is_session) TRY(catalog_.remove_sessions_before(key.created_at_us));
-    return catalog_.add_access_key(key);
+    return key.is_session ? catalog_.add_session(key, opened_with, kMaxSessions)
+                          : catalog_.add_access_key(key);
   }));
   return secret;
 }
@@ -56,11 +60,21 @@ Result<std::string> AccessKeys::create(const std::string& name, Scope scope) {
     return Error{ErrorCode::kInvalidArgument, "a key's name is of 1 to " +
                                                   std::to_string(kMaxName) +
                                                   " bytes without control characters"};
-  return add({.name = name, .scope = scope});
+  return add({.name = name, .scope = scope}, {});
 }
 
 Result<> AccessKeys::revoke(const std::string& name) {
-  return change([&] { return catalog_.remove_access_key(name); });
+  TRY(change([&] { return catalog_.remove_access_key(name); }));
+  revoked();
+  return {};
+}
+
+void AccessKeys::on_revoked(std::function<void()> told) {
+  on_revoked_.set(std::make_shared<const std::function<void()>>(std::move(told)));
+}
+
+void AccessKeys::revoked() const {
+  if (const auto told = on_revoked_.get(); told && *told) (*told)();
 }
 
 std::vector<AccessKey> AccessKeys::list() const {
@@ -80,11 +94,13 @@ std::optional<AccessKey> AccessKeys::find(std::string_view secret) const {
 }
 
 Result<std::string> AccessKeys::open_session(const AccessKey& key) {
-  return add({.name = key.name, .scope = key.scope, .is_session = true});
+  return add({.is_session = true}, key.hash);
 }
 
 Result<> AccessKeys::close_session(std::string_view secret) {
-  return change([&] { return catalog_.remove_session(sha256(secret.data(), secret.size())); });
+  TRY(change([&] { return catalog_.remove_session(sha256(secret.data(), secret.size())); }));
+  revoked();
+  return {};
 }
 
 }  // namespace mimeme

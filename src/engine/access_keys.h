@@ -5,6 +5,7 @@
 #ifndef MIMEME_ENGINE_ACCESS_KEYS_H_
 #define MIMEME_ENGINE_ACCESS_KEYS_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,20 +38,25 @@ class AccessKeys {
   // not tell how much of a secret is right.
   std::optional<AccessKey> find(std::string_view secret) const;
 
-  // For whoever showed this key, for kSessionDays. Returns the secret. kNotFound: revoked
-  // meanwhile.
+  // For whoever showed this key, for kSessionDays; of a key's 100 newest. Returns the secret.
+  // kNotFound: revoked meanwhile.
   Result<std::string> open_session(const AccessKey& key);
   Result<> close_session(std::string_view secret);
+
+  // Whom to tell that a key or a session is good for nothing any more; null: nobody.
+  void on_revoked(std::function<void()> told);
 
  private:
   explicit AccessKeys(Catalog& catalog) : catalog_(catalog) {}
   template <typename Change>
   Result<> change(Change what);
-  Result<std::string> add(AccessKey key);
+  Result<std::string> add(AccessKey key, const Sha256& opened_with);
+  void revoked() const;
 
   Catalog& catalog_;
   Mutex change_mu_;  // so that what is published is never older than what was
   Snapshot<std::vector<AccessKey>> all_;
+  Snapshot<std::function<void()>> on_revoked_;
 };
 
 }  // namespace mimeme

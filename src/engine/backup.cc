@@ -16,29 +16,29 @@ constexpr int kPage = 1000;
 class Backup {
  public:
   Backup(Library& library, const fs::path& to, const BackupProgress& progress, std::stop_token stop)
-      : from_(library.directory()),
-        to_(to),
+      : from_(fs::weakly_canonical(library.directory())),  // as the catalog has uploads
+        to_(fs::weakly_canonical(to)),
         library_(library),
         progress_(progress),
         stop_(std::move(stop)) {}
 
   // Uploads go first, so that those the catalog has are there even if they are deleted meanwhile;
-  // the few that came after that go last.
+  // the few that came after that go last. A few more than it has do no harm.
   Result<BackupSummary> run() {
     TRY(begin());
     TRY(copy_uploads(TRY(uploads_on_disk())));
     progress_("copying the catalog", 0, 0);
     const std::string staged = TRY(library_.catalog().write_copy());
-    const std::string catalog = to_ / ".catalog.duckdb.tmp";
-    const auto taken = take(staged, catalog);
+    const auto copied = copy_late_uploads(staged);
     std::error_code ignored;
+    const fs::path settings = from_ / "mimeme.toml";
+    const auto set =
+        copied && fs::exists(settings, ignored) ? copy(settings, to_ / "mimeme.toml") : copied;
+    // The last, because it makes a library of the folder.
+    const auto done = set ? copy(staged, to_ / "catalog.duckdb") : set;
     fs::remove_all(fs::path(staged).parent_path(), ignored);
-    TRY(taken);
-    TRY(match_uploads(catalog));
-    if (const fs::path settings = from_ / "mimeme.toml"; fs::exists(settings, ignored))
-      TRY(copy(settings, to_ / "mimeme.toml"));
-    // Its name is what makes a library of the folder.
-    TRY(take(catalog, to_ / "catalog.duckdb"));
+    TRY(done);
+    summary_.uploads = static_cast<int64_t>(copied_.size());
     return summary_;
   }
 
@@ -48,6 +48,9 @@ class Backup {
     if (fs::exists(to_, error) && (!fs::is_directory(to_, error) || !fs::is_empty(to_, error)))
       return Error{ErrorCode::kInvalidArgument,
                    to_.string() + ": is not an empty folder: a backup needs one of its own"};
+    if (to_ == from_ || to_.string().starts_with(from_.string() + '/'))
+      return Error{ErrorCode::kInvalidArgument,
+                   to_.string() + ": lies in the library itself, and would be lost with it"};
     fs::create_directories(to_, error);
     if (error) return Error{ErrorCode::kIo, to_.string() + ": " + error.message()};
     return {};
@@ -63,14 +66,6 @@ class Backup {
     std::error_code ignored;
     const auto size = fs::file_size(to, ignored);
     summary_.bytes += ignored ? 0 : static_cast<int64_t>(size);
-    return {};
-  }
-
-  // Moves, or copies onto another disk.
-  Result<> take(const fs::path& from, const fs::path& to) {
-    TRY(copy(from, to));
-    std::error_code ignored;
-    fs::remove(from, ignored);
     return {};
   }
 
@@ -101,10 +96,9 @@ class Backup {
     return {};
   }
 
-  // The uploads that the copied catalog has, no more and no less.
-  Result<> match_uploads(const std::string& catalog_file) {
+  // Those that the catalog's copy has and that came after the others were copied.
+  Result<> copy_late_uploads(const std::string& catalog_file) {
     const auto catalog = TRY(Catalog::open(catalog_file, Catalog::Access::kReadOnly));
-    std::unordered_set<std::string> surplus = copied_;
     std::vector<fs::path> late;
     for (ImageId after = 0;;) {
       TRY(check_stop());
@@ -115,19 +109,13 @@ class Backup {
       for (const ImageRecord& image : images)
         for (const std::string& path : image.paths) {
           const fs::path file = fs::path(path).lexically_relative(from_);
-          if (!file.native().starts_with("uploads/")) continue;
-          ++summary_.uploads;
-          if (surplus.erase(file) == 0) late.push_back(file);
+          if (file.native().starts_with("uploads/") && !copied_.contains(file))
+            late.push_back(file);
         }
     }
     TRY(copy_uploads(late));
     for (const fs::path& file : late)
       if (!copied_.contains(file)) summary_.missing.push_back(from_ / file);
-    std::error_code ignored;
-    for (const std::string& file : surplus) {
-      fs::remove(to_ / file, ignored);
-      fs::remove((to_ / file).parent_path(), ignored);
-    }
     return {};
   }
 

@@ -23,12 +23,13 @@ struct BackupSummary {
 using BackupProgress = std::function<void(const char* what, int64_t done, int64_t total)>;
 
 // Writes into a folder that is empty or not there what cannot be made again: the catalog as of one
-// moment, the uploads that it has, and mimeme.toml. What was acknowledged before this was called is
+// moment, the uploads, and mimeme.toml. What was acknowledged before this was called is
 // in it. The folder is a library itself; what is derived is made when it is first opened. All of it
 // is on the disk on return.
 //
-// kInvalidArgument: the folder holds something. kCancelled, kIo: then it is no backup, and says so
-// by having no catalog. REQUIRES: the library is open for writing; one backup at a time.
+// kInvalidArgument: the folder holds something, or lies in the library. kCancelled, kIo: then it is
+// no backup, and says so by having no catalog. REQUIRES: the library is open for writing; one
+// backup at a time.
 Result<BackupSummary> backup(Library& library, const std::string& folder,
                              const BackupProgress& progress, const std::stop_token& stop = {});
 

@@ -15,8 +15,6 @@ namespace {
 constexpr std::string_view kCookie = "mimeme_session";
 constexpr size_t kMaxBuckets = 10'000;
 
-bool reads(const std::string& method) { return method == "GET" || method == "HEAD"; }
-
 std::string bearer_in(const HttpRequest& request) {
   static constexpr std::string_view kScheme = "Bearer ";
   const std::string header = request.header("Authorization");
@@ -26,16 +24,18 @@ std::string bearer_in(const HttpRequest& request) {
              : "";
 }
 
-std::string cookie_in(const HttpRequest& request) {
+// Several, if somebody who may set cookies for this name as well has done so.
+std::vector<std::string> cookies_in(const HttpRequest& request) {
+  std::vector<std::string> cookies;
   const std::string header = request.header("Cookie");
   for (size_t at = 0; at < header.size();) {
     const size_t end = std::min(header.find(';', at), header.size());
     const std::string_view one = std::string_view(header).substr(at, end - at);
     if (one.starts_with(kCookie) && one.substr(kCookie.size()).starts_with('='))
-      return std::string(one.substr(kCookie.size() + 1));
+      cookies.emplace_back(one.substr(kCookie.size() + 1));
     at = header.find_first_not_of(' ', end + 1);
   }
-  return "";
+  return cookies;
 }
 
 // Whoever can read it can read the page, which other sites cannot; it does not tell the cookie.
@@ -53,6 +53,14 @@ Json::Object to_json(Scope scope, const std::string& name, const std::string& se
   return {{"scope", name_of(scope)},
           {"key", name.empty() ? Json() : Json(name)},
           {"csrf_token", session.empty() ? Json() : Json(to_hex(csrf_token(session)))}};
+}
+
+// What proxies say of themselves. One that says nothing is not told from a program of this machine.
+bool was_passed_on(const HttpRequest& request) {
+  for (const char* const name : {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+                                 "Forwarded", "X-Real-IP", "Via"})
+    if (!request.header(name).empty()) return true;
+  return false;
 }
 
 HttpResponse never_kept(Json::Object object) {
@@ -78,11 +86,11 @@ std::vector<uint8_t> Access::address_of(const HttpRequest& request) const {
   std::vector<std::string> forwarded;
   for (const auto& [name, value] : request.headers) {
     if (strcasecmp(name.c_str(), "X-Forwarded-For") != 0) continue;
-    for (size_t at = 0; at <= value.size();) {
-      const size_t end = std::min(value.find(',', at), value.size());
-      const size_t first = std::min(value.find_first_not_of(' ', at), end);
-      const size_t last = value.find_last_not_of(' ', end - (end > 0 ? 1 : 0));
-      forwarded.push_back(value.substr(first, last == value.npos ? 0 : last + 1 - first));
+    std::string all = value;
+    std::erase(all, ' ');  // an address has none
+    for (size_t at = 0; at <= all.size();) {
+      const size_t end = std::min(all.find(',', at), all.size());
+      forwarded.push_back(all.substr(at, end - at));
       at = end + 1;
     }
   }
@@ -124,7 +132,7 @@ Result<Access::Caller> Access::identify(const HttpRequest& request) const {
                    "this is no key to this library, or it was revoked"};
     return Caller{.scope = key->scope, .name = key->name};
   }
-  if (const std::string cookie = cookie_in(request); !cookie.empty()) {
+  for (const std::string& cookie : cookies_in(request)) {
     const auto session = keys_.find(cookie);
     if (session && session->is_session)
       return Caller{.scope = session->scope, .name = session->name, .session = cookie};
@@ -133,14 +141,15 @@ Result<Access::Caller> Access::identify(const HttpRequest& request) const {
 }
 
 Result<> Access::admit(const HttpRequest& request, Scope needed) {
+  if (needed == Scope::kNone && request.is_read()) return {};  // health, and who one is
   auto address = address_of(request);
   const auto caller = identify(request);
   if (address.size() == 16) address.resize(8);
   TRY(count(caller && !caller->name.empty()
                 ? "key " + caller->name
                 : "address " + std::string(address.begin(), address.end())));
-  if (options_.proxies.empty() && is_loopback(address) &&
-      !(request.header("X-Forwarded-For") + request.header("Forwarded")).empty())
+  if (needed == Scope::kNone) return {};
+  if (options_.proxies.empty() && is_loopback(address) && was_passed_on(request))
     return Error{ErrorCode::kForbidden,
                  "a proxy has passed this on: name its address in the library's mimeme.toml, "
                  "[serve] proxies"};
@@ -153,15 +162,15 @@ Result<> Access::admit(const HttpRequest& request, Scope needed) {
                                             name_of(needed) + ", and \"" + caller->name +
                                             "\" is of scope " + name_of(caller->scope)};
   }
-  if (needed != Scope::kNone && !caller->session.empty() && !reads(request.method) &&
-      !bears_csrf_token(request, caller->session))
-    return Error{ErrorCode::kForbidden, "the session's CSRF token is missing: X-CSRF-Token"};
+  if (!caller->session.empty() && !request.is_read() && !bears_csrf_token(request, caller->session))
+    return Error{ErrorCode::kForbidden,
+                 "the session's CSRF token is missing, or of another session: X-CSRF-Token"};
   return {};
 }
 
 HttpResponse Access::session(const HttpRequest& request) const {
   const auto caller = identify(request);
-  if (!caller) return never_kept(to_json(Scope::kNone, "", ""));
+  if (!caller) return never_kept(to_json(options_.anonymous, "", ""));
   return never_kept(to_json(caller->scope, caller->name, caller->session));
 }
 
@@ -185,8 +194,7 @@ Result<HttpResponse> Access::sign_in(const HttpRequest& request, const std::stri
 }
 
 Result<HttpResponse> Access::sign_out(const HttpRequest& request) {
-  if (const std::string session = cookie_in(request); !session.empty())
-    TRY(keys_.close_session(session));
+  for (const std::string& session : cookies_in(request)) TRY(keys_.close_session(session));
   return with_cookie(request, {.status = 204, .content_type = ""}, "", 0);
 }
 

@@ -63,7 +63,7 @@ class AccessTest : public LibraryTest {
   // How many of 100 requests are let in.
   int let_in(const Headers& headers, const std::string& peer) {
     int n = 0;
-    for (int i = 0; i < 100; ++i) n += ask(Scope::kNone, headers, "GET", peer).empty() ? 1 : 0;
+    for (int i = 0; i < 100; ++i) n += ask(Scope::kNone, headers, "POST", peer).empty() ? 1 : 0;
     return n;
   }
 
@@ -173,6 +173,32 @@ TEST_F(AccessTest, ASessionIsNoKeyAndAKeyNoSession) {
   EXPECT_EQ(access_->sign_in({}, cookie).error().code, ErrorCode::kUnauthenticated);
 }
 
+TEST_F(AccessTest, OfManySessionsTheNewestAreKept) {
+  start({.anonymous = Scope::kNone});
+  const std::string secret = key("a", Scope::kRead), other = key("b", Scope::kRead);
+  const Session of_b = sign_in(other), first = sign_in(secret);
+  Session last;
+  for (int i = 0; i < 100; ++i) last = sign_in(secret);
+  EXPECT_EQ(ask(Scope::kRead, {{"Cookie", first.cookie}}), "unauthenticated");
+  EXPECT_EQ(ask(Scope::kRead, {{"Cookie", last.cookie}}), "");
+  EXPECT_EQ(ask(Scope::kRead, {{"Cookie", of_b.cookie}}), "");
+}
+
+TEST_F(AccessTest, ASessionHasTheScopeOfItsKey) {
+  start({.anonymous = Scope::kNone});
+  key("a", Scope::kAdmin);
+  const AccessKey old = keys().list().front();
+  ASSERT_TRUE(keys().revoke("a"));
+  key("a", Scope::kRead);
+  EXPECT_EQ(keys().open_session(old).error().code, ErrorCode::kNotFound) << "of another key of the name";
+}
+
+TEST_F(AccessTest, AnotherCookieOfTheNameDoesNotHideTheSession) {
+  start({.anonymous = Scope::kNone});
+  const Session session = sign_in(key("a", Scope::kRead));
+  EXPECT_EQ(ask(Scope::kRead, {{"Cookie", "mimeme_session=planted; " + session.cookie}}), "");
+}
+
 TEST_F(AccessTest, SigningOutEndsTheSession) {
   start({.anonymous = Scope::kNone});
   const Session session = sign_in(key("a", Scope::kRead));
@@ -207,7 +233,7 @@ TEST_F(AccessTest, RequestsAreCountedByAddressAndByKey) {
   EXPECT_EQ(let_in({}, "192.0.2.1"), 4);
   now_ += std::chrono::hours(1);
   EXPECT_EQ(let_in({}, "192.0.2.1"), 10);
-  EXPECT_EQ(let_in(bearing("guess"), "192.0.2.9"), 0);
+  EXPECT_EQ(let_in(bearing("guess"), "192.0.2.9"), 10) << "guesses count by address";
   EXPECT_EQ(ask(Scope::kRead, bearing("guess"), "GET", "192.0.2.9"), "rate limited");
 }
 
@@ -241,6 +267,7 @@ TEST_F(AccessTest, OnlyProxiesThatAreNamedAreBelieved) {
             0)
       << "a proxy that adds a line of its own";
   EXPECT_EQ(from("::ffff:192.0.2.1", "::ffff:10.0.0.1"), 0) << "IPv4 as IPv6";
+  EXPECT_EQ(from("192.0.2.9 ,  ,192.0.2.1", "127.0.0.1"), 0);
   EXPECT_EQ(from("unknown", "10.0.0.7"), 10);
 }
 

@@ -27,16 +27,13 @@ bool is_address(const std::string& name) {
   return inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1 && (bytes[0] != 0 || name == "::1");
 }
 
-bool is_read(const std::string& method) { return method == "GET" || method == "HEAD"; }
-
 // Whether a page of another site may have had it sent.
 bool is_foreign(const HttpRequest& request) {
   const std::string site = request.header("Sec-Fetch-Site");
   if (!site.empty()) {
     // A service worker that passes a link on leaves out where it leads.
     const std::string destination = request.header("Sec-Fetch-Dest");
-    const bool is_link = is_read(request.method) &&
-                         request.header("Sec-Fetch-Mode") == "navigate" &&
+    const bool is_link = request.is_read() && request.header("Sec-Fetch-Mode") == "navigate" &&
                          (destination == "document" || destination == "empty");
     return site != "same-origin" && site != "none" && !is_link;
   }

@@ -19,6 +19,8 @@ struct HttpRequest {
   std::string body;
   std::string peer;  // the address that it came from: "127.0.0.1", "2001:db8::1"
 
+  bool is_read() const { return method == "GET" || method == "HEAD"; }
+
   // The value of the first field of this name, in whatever case, or "".
   std::string header(std::string_view name) const;
 };

@@ -349,6 +349,12 @@ void Server::publish(const std::string& text) {
   impl_->post([impl = impl_.get(), text] { impl->write_to_all(text); });
 }
 
+void Server::end_streams() {
+  impl_->post([impl = impl_.get()] {
+    for (const auto& stream : std::exchange(impl->streams, {})) stream->done();
+  });
+}
+
 void Server::stop() {
   if (impl_->stopping.exchange(true)) return;
   impl_->stop_by = Clock::now() + impl_->stop_timeout;

@@ -46,6 +46,9 @@ class Server {
   // Any thread; not after stop() was called.
   void publish(const std::string& text);
 
+  // Ends all of those answers; who still wants to listen asks anew. As publish().
+  void end_streams();
+
   // Answers what has come in, with 503 what comes in meanwhile or has still been waiting after
   // stop_timeout_s, and hangs up. Handlers that run are waited for. Returns when all is written, or
   // after idle_timeout_s more. Call it from no handler, and from one thread at a time.

@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/utf8.h"
 #include "media/sandbox.h"
 
 namespace mimeme {
@@ -25,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kSocket = 3;  // of a worker
 constexpr uint32_t kMaxText = 4096;
+// What a worker says first: whether its rights were taken away.
+constexpr char kConfined = 'c', kLimited = 'l';
 
 // Both ends are the same program on the same machine: structs go over the wire as they lie in
 // memory.
@@ -46,7 +49,7 @@ struct Answer {
 static_assert(std::is_trivially_copyable_v<Request> && std::is_trivially_copyable_v<Answer>);
 
 template <typename T>
-std::span<uint8_t> raw(T& value) {
+std::span<uint8_t> raw_of(T& value) {
   return {reinterpret_cast<uint8_t*>(&value), sizeof(value)};
 }
 template <typename T>
@@ -96,14 +99,22 @@ class DecodePool::Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  bool is_used_up() const { return pictures_ >= kPicturesOfAWorker; }
+  // Whether it began, within a time that a busy machine may take for that.
+  bool wait_until_ready(bool& is_confined) {
+    char ready = 0;
+    if (!receive_by(Clock::now() + std::chrono::seconds(60), raw_of(ready))) return false;
+    is_confined = ready == kConfined;
+    return true;
+  }
+
+  int pictures() const { return pictures_; }
   int niceness() const { return niceness_; }
-  bool is_new() const { return pictures_ <= 1; }
   bool has_died() const { return pid_ == 0; }
   bool has_crashed() const { return has_crashed_; }  // by itself
 
   Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
-                         const DecodeLimits& limits, std::chrono::milliseconds timeout) {
+                         const DecodeLimits& limits, Clock::time_point by,
+                         std::chrono::milliseconds timeout) {
     ++pictures_;
     const Request request{.bytes = bytes.size(),
                           .width = target.width,
@@ -117,15 +128,10 @@ class DecodePool::Worker {
                           .max_pixels = limits.max_pixels,
                           .max_frames = limits.max_frames,
                           .seconds = static_cast<int32_t>(timeout.count() / 1000) + 10};
-    const auto by = Clock::now() + timeout;
     Answer answer;
-    if (!send_by(by, raw(request)) || !send_by(by, bytes) || !receive_by(by, raw(answer)))
+    if (!send_by(by, raw(request)) || !send_by(by, bytes) || !receive_by(by, raw_of(answer)))
       return death(timeout);
-    if (!is_possible(answer, target)) {
-      kill(pid_, SIGKILL);
-      end();
-      return Error{ErrorCode::kCorrupt, "decoding it gave nonsense"};
-    }
+    if (!is_possible(answer, target)) return nonsense();
     Decoded decoded{.info = {.width = answer.image_width,
                              .height = answer.image_height,
                              .frames = answer.frames},
@@ -139,8 +145,10 @@ class DecodePool::Worker {
       if (!receive_by(by, {reinterpret_cast<uint8_t*>(text->data()), text->size()}))
         return death(timeout);
     if (!receive_by(by, decoded.rgb)) return death(timeout);
-    if (answer.is_ok) return decoded;
-    return Error{static_cast<ErrorCode>(answer.code), message};
+    if (!answer.is_ok) return Error{static_cast<ErrorCode>(answer.code), printable(message)};
+    // Both become part of paths, headers and pages.
+    if (decoded.info.format != sniff(bytes) || !is_base64(decoded.info.preview)) return nonsense();
+    return decoded;
   }
 
  private:
@@ -154,8 +162,10 @@ class DecodePool::Worker {
                             answer.frames > 0 &&
                             answer.pixels == uint64_t{3} * static_cast<uint64_t>(answer.width) *
                                                  static_cast<uint64_t>(answer.height);
-    const bool is_error = answer.pixels == 0 && answer.code >= 0 &&
-                          answer.code <= static_cast<int32_t>(ErrorCode::kInternal);
+    const auto code = static_cast<ErrorCode>(answer.code);
+    const bool is_error =
+        answer.pixels == 0 && (code == ErrorCode::kUnsupported || code == ErrorCode::kTooLarge ||
+                               code == ErrorCode::kCorrupt);
     return answer.format <= kMaxText && answer.preview <= kMaxText && answer.message <= kMaxText &&
            (answer.is_ok ? is_picture : is_error);
   }
@@ -192,27 +202,44 @@ class DecodePool::Worker {
     return true;
   }
 
+  static bool is_base64(const std::string& text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             c == '+' || c == '/' || c == '=';
+    });
+  }
+
+  Error nonsense() {
+    end();
+    return {ErrorCode::kCorrupt, "decoding it gave nonsense"};
+  }
+
   // Why there is no answer. The worker's own death shows as the end of what it sends.
   Error death(std::chrono::milliseconds timeout) {
     int status = 0;
     pollfd one{.fd = socket_, .events = POLLIN, .revents = 0};
     poll(&one, 1, 0);
     const bool is_late = (one.revents & (POLLHUP | POLLERR)) == 0;
-    if (is_late) kill(pid_, SIGKILL);
+    // A worker may have hung up and live on; of one that is dying this changes nothing.
+    kill(pid_, SIGKILL);
     waitpid(pid_, &status, 0);
     pid_ = 0;
-    has_crashed_ = !is_late;
     if (is_late)
       return {ErrorCode::kCorrupt,
               "decoding it took longer than " + std::to_string(timeout.count() / 1000) + " s"};
-    const std::string why = WIFSIGNALED(status)
-                                ? std::string(strsignal(WTERMSIG(status)))
-                                : "exit status " + std::to_string(WEXITSTATUS(status));
-    return {ErrorCode::kCorrupt, "the decoder crashed on it (" + why + ")"};
+    has_crashed_ = true;
+    if (!WIFSIGNALED(status))
+      return {ErrorCode::kCorrupt, "the decoder crashed on it (exit status " +
+                                       std::to_string(WEXITSTATUS(status)) + ')'};
+    const int signal = WTERMSIG(status);
+    // From outside, as by a system that has no memory left: the picture may do better another time.
+    if (signal == SIGKILL)
+      return {ErrorCode::kIo, "the process that decoded it was killed: is there memory left?"};
+    return {ErrorCode::kCorrupt,
+            std::string("the decoder crashed on it (") + strsignal(signal) + ')'};
   }
 
   void end() {
-    // Idle, it ends when the socket closes; in the middle of something, it would first do that.
     if (pid_ == 0) return;
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -229,7 +256,7 @@ class DecodePool::Worker {
 DecodePool::DecodePool(IsolationOptions options) : options_(std::move(options)) {}
 DecodePool::~DecodePool() = default;
 
-Result<std::unique_ptr<DecodePool::Worker>> DecodePool::start() const {
+Result<std::unique_ptr<DecodePool::Worker>> DecodePool::start() {
   const auto failed = [](int error) {
     return Error{ErrorCode::kIo, std::string("no process can be started to decode pictures: ") +
                                      std::strerror(error)};
@@ -241,11 +268,20 @@ Result<std::unique_ptr<DecodePool::Worker>> DecodePool::start() const {
   for (const int fd : {0, 1, 2})
     posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
   posix_spawn_file_actions_adddup2(&actions, ends[1], kSocket);
-  // Ctrl-C is for the parent, which ends it.
+  // Whatever else is open here and was not marked.
+  posix_spawn_file_actions_addclosefrom_np(&actions, kSocket + 1);
+  // Ctrl-C is for the parent, which ends it; and nothing that the parent ignores or blocks is
+  // ignored or blocked there.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   const char* const argv[] = {options_.program.c_str(), options_.argument.c_str(), nullptr};
   // Nothing of the parent's environment is its business. OpenBLAS would start threads.
   const char* const environment[] = {"OPENBLAS_NUM_THREADS=1", nullptr};
@@ -260,7 +296,12 @@ Result<std::unique_ptr<DecodePool::Worker>> DecodePool::start() const {
     close(ends[0]);
     return failed(error);
   }
-  return std::make_unique<Worker>(pid, ends[0]);
+  auto worker = std::make_unique<Worker>(pid, ends[0]);
+  bool is_confined = false;
+  if (!worker->wait_until_ready(is_confined))
+    return Error{ErrorCode::kIo, "the process to decode pictures in does not start"};
+  if (!is_confined && !warned_.exchange(true)) options_.on_unconfined();
+  return worker;
 }
 
 namespace {
@@ -282,28 +323,18 @@ Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
 
 Result<Decoded> DecodePool::decode(std::span<const uint8_t> bytes, const Target& target,
                                    const DecodeLimits& limits) {
+  const auto by = Clock::now() + options_.timeout;
+  std::unique_ptr<Worker> worker = take_idle();
   for (;;) {
-    std::unique_ptr<Worker> worker;
-    {
-      // Whoever works in the background started his at a lower priority.
-      const int niceness = current_niceness();
-      const Lock lock(mu_);
-      const auto of_mine = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& one) {
-        return one->niceness() == niceness;
-      });
-      if (of_mine != idle_.rend()) {
-        worker = std::move(*of_mine);
-        idle_.erase(std::next(of_mine).base());
-      }
-    }
     if (!worker) worker = TRY(start());
-    auto decoded = worker->decode(bytes, target, limits, options_.timeout);
-    if (worker->has_died()) {
-      // What died of it may have been hurt by another before, or have been ended while it was idle.
-      if (!worker->is_new() && worker->has_crashed()) continue;
-      return decoded;
+    auto decoded = worker->decode(bytes, target, limits, by, options_.timeout);
+    // One that died may have been hurt by a picture before, or have died while it was idle: then a
+    // fresh one tries once.
+    if (worker->has_crashed() && worker->pictures() > 1) {
+      worker.reset();
+      continue;
     }
-    if (!worker->is_used_up()) {
+    if (!worker->has_died() && worker->pictures() < kPicturesOfAWorker) {
       const Lock lock(mu_);
       if (idle_.size() < options_.idle) idle_.push_back(std::move(worker));
     }
@@ -311,19 +342,32 @@ Result<Decoded> DecodePool::decode(std::span<const uint8_t> bytes, const Target&
   }
 }
 
+// Whoever works in the background has started his at a lower priority.
+std::unique_ptr<DecodePool::Worker> DecodePool::take_idle() {
+  const int niceness = current_niceness();
+  const Lock lock(mu_);
+  const auto of_mine = std::find_if(idle_.rbegin(), idle_.rend(),
+                                    [&](const auto& one) { return one->niceness() == niceness; });
+  if (of_mine == idle_.rend()) return nullptr;
+  auto worker = std::move(*of_mine);
+  idle_.erase(std::next(of_mine).base());
+  return worker;
+}
+
 // --- The worker's side.
 
 int run_decode_worker(const Decoder& decoder) {
-  // Whatever else the parent had open and forgot to mark.
-  if (close_range(kSocket + 1, ~0U, 0) != 0) return 1;
+  // Who ends the parent ends this, too: by its socket, so that a system that stops all of a service
+  // does not make good pictures look bad.
+  for (const int one : {SIGTERM, SIGHUP, SIGINT}) signal(one, SIG_IGN);
   if (!init_media()) return 1;
-  // Without filters it still has the limits, and a process of its own.
-  (void)enter_sandbox();
+  const char ready = enter_sandbox() ? kConfined : kLimited;
+  if (!send_all(kSocket, raw(ready))) return 1;
   std::vector<uint8_t> bytes;
   for (;;) {
     Request request;
     alarm(0);
-    if (!receive_all(kSocket, raw(request))) return 0;
+    if (!receive_all(kSocket, raw_of(request))) return 0;
     alarm(static_cast<unsigned>(request.seconds));
     bytes.resize(request.bytes);
     if (!receive_all(kSocket, bytes)) return 0;

@@ -5,10 +5,12 @@
 // takes too long costs its picture, with an error that says so, and another takes its place.
 //
 // A worker that was taken over could still answer whatever it likes for this picture and for those
-// it is given later: it is replaced after kPicturesOfAWorker. Sizes that it answers are checked.
+// it is given later: it is replaced after kPicturesOfAWorker. What it answers besides pixels is
+// checked.
 #ifndef MIMEME_MEDIA_ISOLATION_H_
 #define MIMEME_MEDIA_ISOLATION_H_
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -30,6 +32,8 @@ struct IsolationOptions {
   std::string argument = "decode-worker";
   std::chrono::milliseconds timeout{120'000};  // for one picture
   size_t idle = 16;                            // workers that are kept while nobody needs them
+  // Told once if the kernel lets workers keep their rights (sandbox.h); from any thread.
+  std::function<void()> on_unconfined = [] {};
 };
 
 // Thread-safe: as many workers as there are calls at a time.
@@ -38,16 +42,18 @@ class DecodePool {
   explicit DecodePool(IsolationOptions options);
   ~DecodePool();  // ends the workers
 
-  // As decode(). kCorrupt: also, the worker died of it or took too long. kIo: no process can be
-  // started.
+  // As decode(). kCorrupt: also, the worker died of it, took too long, or answered nonsense. kIo:
+  // no process can be started, or it was killed from outside.
   Result<Decoded> decode(std::span<const uint8_t> bytes, const Target& target,
                          const DecodeLimits& limits);
 
  private:
   class Worker;
-  Result<std::unique_ptr<Worker>> start() const;
+  Result<std::unique_ptr<Worker>> start();
+  std::unique_ptr<Worker> take_idle();  // null: none
 
   const IsolationOptions options_;
+  std::atomic<bool> warned_ = false;
   Mutex mu_;
   std::vector<std::unique_ptr<Worker>> idle_ GUARDED_BY(mu_);
 };

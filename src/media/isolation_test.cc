@@ -127,6 +127,30 @@ TEST_F(IsolationTest, AHangCostsOnePictureAndItsTime) {
   EXPECT_EQ(answer(pool, "sleep"), "decoding it took longer than 1 s");
 }
 
+TEST_F(IsolationTest, AWorkerThatHangsUpAndLivesOnIsEnded) {
+  DecodePool pool(options());
+  EXPECT_EQ(tell(pool, "hang up").error().code, ErrorCode::kIo);
+}
+
+TEST_F(IsolationTest, WhatCrashesIsTriedOnAFreshWorkerOnceAndNoMore) {
+  DecodePool pool(options());
+  const Bytes good = picture(".png");
+  std::vector<std::jthread> threads;  // so that several are idle
+  for (int t = 0; t < 6; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5; ++i) EXPECT_TRUE(pool.decode(good, kTarget, {}));
+    });
+  threads.clear();
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(answer(pool, "crash later"), "the decoder crashed on it (Segmentation fault)");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4)) << "two of a second";
+}
+
+TEST_F(IsolationTest, AProgramThatIsNoWorkerIsNotThePicturesFault) {
+  DecodePool pool({.program = "/bin/true"});
+  EXPECT_EQ(tell(pool, "anything").error().code, ErrorCode::kIo);
+}
+
 TEST_F(IsolationTest, AMemoryBombCostsOnePicture) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer's own memory leaves no room for the limit";
@@ -138,11 +162,14 @@ TEST_F(IsolationTest, AMemoryBombCostsOnePicture) {
 
 TEST_F(IsolationTest, NonsenseIsNotBelieved) {
   DecodePool pool(options());
-  for (const char* order : {"many pixels", "no pixels"}) {
+  for (const char* order : {"many pixels", "no pixels", "GIF89a path", "GIF89a header",
+                            "GIF89a other", "GIF89a preview", "another error"}) {
     EXPECT_EQ(answer(pool, order), "decoding it gave nonsense") << order;
     EXPECT_EQ(tell(pool, order).error().code, ErrorCode::kCorrupt);
   }
+  EXPECT_EQ(answer(pool, "GIF89a fine"), "a picture");
   EXPECT_EQ(answer(pool, "long words").size(), 4096U);
+  EXPECT_EQ(answer(pool, "control characters").find('\x1b'), std::string::npos);
   EXPECT_TRUE(pool.decode(picture(".png"), kTarget, {}));
 }
 

@@ -14,11 +14,13 @@
 namespace mimeme {
 namespace {
 
+rlim_t page() { return static_cast<rlim_t>(sysconf(_SC_PAGESIZE)); }
+
 // A picture of 100 megapixels takes some 1.5 GiB while it is decoded, 16-bit and with alpha. On a
 // small machine a bomb must not take all there is from the others.
 rlim_t memory() {
   constexpr rlim_t kLeast = rlim_t{1} << 30, kMost = rlim_t{4} << 30;
-  const auto physical = static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * 4096;
+  const auto physical = static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * page();
   return std::clamp(physical / 2, kLeast, kMost);
 }
 
@@ -30,7 +32,7 @@ void limit(int resource, rlim_t most) {
 rlim_t address_space_in_use() {
   rlim_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
-  return pages * 4096;
+  return pages * page();
 }
 
 // What decoders, glibc's memory and threads, and the C++ runtime use.
@@ -69,6 +71,9 @@ bool fill(scmp_filter_ctx filter) {
 
 Result<> enter_sandbox() {
   limit(RLIMIT_CORE, 0);
+  // Of all its pictures: one that was taken over does not work for others for ever, should the
+  // parent be gone.
+  limit(RLIMIT_CPU, 3600);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
   limit(RLIMIT_AS, address_space_in_use() + memory());
 #endif

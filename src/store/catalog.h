@@ -395,12 +395,13 @@ class Catalog {
   Result<std::vector<ImagePair>> not_duplicates();  // sorted
 
   // ---- who may do what (engine/access_keys.h)
-  Result<std::vector<AccessKey>> access_keys();  // sessions too, also those that are over; by name
-  // Of a key, kConflict: there is one of this name. Of a session, kNotFound: there is no such key.
-  Result<> add_access_key(const AccessKey& key);
+  Result<std::vector<AccessKey>> access_keys();   // sessions too, also those that are over; by name
+  Result<> add_access_key(const AccessKey& key);  // kConflict: there is one of this name
+  // With the name and scope of the key of this hash; drops sessions that are over, and the key's
+  // oldest beyond `most`. kNotFound: there is no such key.
+  Result<> add_session(AccessKey session, const Sha256& key, int most);
   Result<> remove_access_key(const std::string& name);  // with its sessions. kNotFound
   Result<> remove_session(const Sha256& hash);          // passes over what is not there
-  Result<> remove_sessions_before(int64_t us);          // that ended before
 
   // ---- check and repair
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable

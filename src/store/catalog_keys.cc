@@ -27,20 +27,44 @@ Result<std::vector<AccessKey>> Catalog::access_keys() {
   });
 }
 
+namespace {
+
+Result<> insert(sql::Connection& c, const AccessKey& key) {
+  TRY(
+      c.run("INSERT INTO access_keys VALUES (?, ?, ?, make_timestamp(?), "
+            "CASE WHEN ? = 0 THEN NULL ELSE make_timestamp(?) END)",
+            {sql::Blob(key.hash), key.name, name_of(key.scope), key.created_at_us,
+             key.expires_at_us, key.expires_at_us}));
+  return {};
+}
+
+}  // namespace
+
 Result<> Catalog::add_access_key(const AccessKey& key) {
   return impl_->write([&](sql::Connection& c) -> Result<> {
     const std::string same =
         std::string("SELECT count(*) FROM access_keys WHERE name = ? AND NOT ") + kIsSession;
-    const bool is_there = TRY(c.integer(same, {key.name})) > 0;
-    if (is_there && !key.is_session)
+    if (TRY(c.integer(same, {key.name})) > 0)
       return Error{ErrorCode::kConflict, "there is a key called \"" + key.name + "\" already"};
-    if (!is_there && key.is_session)
-      return Error{ErrorCode::kNotFound, "there is no key called \"" + key.name + '"'};
-    TRY(
-        c.run("INSERT INTO access_keys VALUES (?, ?, ?, make_timestamp(?), "
-              "CASE WHEN ? = 0 THEN NULL ELSE make_timestamp(?) END)",
-              {sql::Blob(key.hash), key.name, name_of(key.scope), key.created_at_us,
-               key.expires_at_us, key.expires_at_us}));
+    return insert(c, key);
+  });
+}
+
+Result<> Catalog::add_session(AccessKey session, const Sha256& key, int most) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    auto rows = TRY(c.query(
+        std::string("SELECT name, scope FROM access_keys WHERE hash = ? AND NOT ") + kIsSession,
+        {sql::Blob(key)}));
+    if (!rows.next()) return Error{ErrorCode::kNotFound, "the key was revoked"};
+    session.name = rows.text(0);
+    session.scope = parse_scope(rows.text(1)).value_or(Scope::kNone);
+    TRY(insert(c, session));
+    TRY(c.run("DELETE FROM access_keys WHERE expires_at < make_timestamp(?)",
+              {session.created_at_us}));
+    TRY(c.run(std::string("DELETE FROM access_keys WHERE hash IN (SELECT hash FROM access_keys "
+                          "WHERE name = ? AND ") +
+                  kIsSession + " ORDER BY created_at DESC, hash OFFSET ?)",
+              {session.name, int64_t{most}}));
     return {};
   });
 }
@@ -57,13 +81,6 @@ Result<> Catalog::remove_session(const Sha256& hash) {
   return impl_->write([&](sql::Connection& c) -> Result<> {
     TRY(c.run(std::string("DELETE FROM access_keys WHERE hash = ? AND ") + kIsSession,
               {sql::Blob(hash)}));
-    return {};
-  });
-}
-
-Result<> Catalog::remove_sessions_before(int64_t us) {
-  return impl_->write([&](sql::Connection& c) -> Result<> {
-    TRY(c.run("DELETE FROM access_keys WHERE expires_at < make_timestamp(?)", {us}));
     return {};
   });
 }

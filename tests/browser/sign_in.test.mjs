@@ -5,13 +5,14 @@ import { copy_into, json, pick_stamps } from '../cli/mimeme.mjs';
 import { until } from './browser.mjs';
 import { served } from './library.mjs';
 
-const at = served(folder => {
+const library_for = anonymous => folder => {
   const library = path.join(folder, 'library'), pictures = path.join(folder, 'pictures');
   copy_into(pictures, pick_stamps(4));
   json(library, 0, 'add', '--no-words', pictures);
   const key = scope => json(library, 0, 'keys', 'create', scope, '--scope', scope).key;
-  return { library, keys: { read: key('read'), write: key('write') }, args: ['--anonymous', 'none'] };
-});
+  return { library, keys: { read: key('read'), write: key('write') }, args: ['--anonymous', anonymous] };
+};
+const at = served(library_for('none')), gallery = served(library_for('read'));
 
 const sign_in = async (page, key) => {
   await page.getByLabel('Key', { exact: true }).fill(key);
@@ -45,4 +46,16 @@ at.check('a writer changes what there is', async page => {
   await page.getByRole('button', { name: 'Save' }).click();
   await until(() => json(at.library, 0, 'describe', '1').description === 'a frog on a leaf', 'it is saved');
   assert.ok(await upload_link(page).isVisible());
+});
+
+gallery.check('a visitor of a gallery that all may read looks at signing in, and goes back', async page => {
+  await page.goto('/');
+  await page.locator('[data-index]').first().waitFor();
+  await page.goto('/upload');
+  await page.getByText('This takes a key that may write').waitFor();
+  await page.getByRole('main').getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.type), 'password');
+  await page.getByRole('button', { name: 'Back' }).click();
+  await page.getByRole('heading', { name: 'Settings' }).waitFor();
 });

@@ -87,6 +87,22 @@ test('a backup without a server, and one put elsewhere', async () => {
   assert.equal(json(backup, 0, 'similar', path.join(backup, path.relative(library, image.paths[0]))).hits[0].id, image.id);
 });
 
+test('a library that is reached by a link, or has moved, is backed up with its uploads', async () => {
+  const library = path.join(root, 'linked'), link = path.join(root, 'link'), moved = path.join(root, 'elsewhere');
+  const server = await serve(library);
+  await upload(server, await picture(31), 'mine.png');
+  await server.end();
+  fs.symlinkSync(library, link);
+  assert.equal(json(link, 0, 'backup', path.join(root, 'of_link')).uploads, 1);
+  fs.cpSync(library, moved, { recursive: true });
+  assert.equal(json(moved, 0, 'backup', path.join(root, 'of_moved')).uploads, 1);
+  for (const name of ['of_link', 'of_moved'])
+    assert.ok(fs.readdirSync(path.join(root, name), { recursive: true }).some(file => file.endsWith('mine.png')), name);
+  const inside = mimeme(library, 'backup', path.join(library, 'uploads/backup'));
+  assert.equal(inside.code, 2);
+  assert.match(inside.stderr, /lies in the library itself/);
+});
+
 test('a folder that holds something is refused', () => {
   const library = path.join(root, 'library'), taken = path.join(root, 'taken');
   fs.mkdirSync(taken);

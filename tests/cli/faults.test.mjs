@@ -142,7 +142,8 @@ for (const fault of ['kill', 'EIO', 'ENOSPC']) {
       } else {
         assert.equal(ended.signal, null, `${what}: ${ended.signal}`);
         assert.ok([0, 3, 4].includes(ended.status), `${what}: ${ended.status} ${ended.stderr}`);
-        if (ended.status !== 0) assert.match(ended.stderr, /mimeme: |: /, what);
+        // Some of what is derived or cached can do without the disk.
+        if (ended.status !== 0) assert.match(ended.stderr, fault === 'EIO' ? /Input\/output error|fsync failed|disk I\/O|cannot be/i : /No space left|disk|full/i, what);
         assert.doesNotMatch(ended.stderr, /internal error/, what);
       }
       goes_on(what);

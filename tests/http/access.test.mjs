@@ -84,6 +84,17 @@ test('a key that is made or revoked while the server runs is good or not at once
   assert.match(again.stderr, /there is no key called "guest"/);
 });
 
+test('who listens is hung up on when a key is revoked, and asked anew', async () => {
+  const { key } = json(library, 0, 'keys', 'create', 'listener');
+  const listen = () => fetch(`${server.address}/api/v1/events`, { headers: bearing(key), signal: AbortSignal.timeout(60_000) });
+  const stream = await listen();
+  assert.equal(stream.status, 200);
+  const heard = stream.text();
+  assert.equal(mimeme(library, 'keys', 'revoke', 'listener').code, 0);
+  await heard;  // it ends
+  assert.equal((await listen()).status, 401);
+});
+
 test('who asks too often is told to wait', async () => {
   const other = path.join(folder, 'slow'), toml = path.join(other, 'mimeme.toml');
   const { key } = json(other, 0, 'keys', 'create', 'alice');
@@ -107,7 +118,8 @@ test('with nothing said, only this machine is listened to, and a proxy there mus
     assert.match(plain.address, /^http:\/\/127\.0\.0\.1:/);
     const ask = async headers => (await fetch(`${plain.address}/api/v1/jobs`, { method: 'GET', headers })).status;
     assert.equal(await ask({}), 200);
-    assert.equal(await ask({ 'X-Forwarded-For': '192.0.2.1' }), 403);
+    for (const header of ['X-Forwarded-For', 'X-Real-IP', 'Via', 'Forwarded', 'X-Forwarded-Proto'])
+      assert.equal(await ask({ [header]: '192.0.2.1' }), 403, header);
   } finally {
     await plain.end();
   }

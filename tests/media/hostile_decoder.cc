@@ -58,7 +58,10 @@ Result<Decoded> obey(std::span<const uint8_t> bytes, const Target& target,
                      const DecodeLimits& limits) {
   const std::string order(bytes.begin(), bytes.end());
   const auto say = [](std::string what) { return Error{ErrorCode::kUnsupported, std::move(what)}; };
-  if (order == "crash") raise(SIGSEGV);
+  if (order == "crash") {
+    signal(SIGSEGV, SIG_DFL);  // a sanitizer would report it
+    raise(SIGSEGV);
+  }
   if (order == "abort") std::abort();
   if (order == "exit") _exit(0);
   if (order == "hang")
@@ -87,6 +90,32 @@ Result<Decoded> obey(std::span<const uint8_t> bytes, const Target& target,
     return Decoded{.info = {.format = "png", .width = 1, .height = 1, .frames = 1},
                    .width = target.width,
                    .height = target.height};
+  const auto pretend = [&](const std::string& format, const std::string& preview) {
+    const size_t size =
+        size_t{3} * static_cast<size_t>(target.width) * static_cast<size_t>(target.height);
+    return Decoded{
+        .info = {.format = format, .width = 1, .height = 1, .frames = 1, .preview = preview},
+        .rgb = std::vector<uint8_t>(size),
+        .width = target.width,
+        .height = target.height};
+  };
+  if (order.starts_with("GIF89a path")) return pretend("x/../../../../tmp/mimeme-was-here", "");
+  if (order.starts_with("GIF89a header")) return pretend("gif\r\nSet-Cookie: x=y", "");
+  if (order.starts_with("GIF89a other")) return pretend("png", "");
+  if (order.starts_with("GIF89a preview")) return pretend("gif", "\"><script>");
+  if (order.starts_with("GIF89a fine")) return pretend("gif", "AAAA");
+  if (order == "another error") return Error{ErrorCode::kCancelled, "stopped"};
+  if (order == "control characters") return say("a\x1b[31mb");
+  if (order == "hang up") {
+    close(3);
+    alarm(0);
+    for (;;) pause();
+  }
+  if (order == "crash later") {
+    sleep(1);
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+  }
   if (order == "long words") return say(std::string(1 << 20, 'x'));
   return decode_here(bytes, target, limits);
 }

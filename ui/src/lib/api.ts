@@ -98,9 +98,9 @@ async function ask<M extends Method, P extends With<M>>(
   }
   await session.known;
   if (session.needed) throw new Problem(t.signInText, 'unauthenticated');
-  if (method !== 'get' && session.token) headers['X-CSRF-Token'] = session.token;
 
   for (let attempt = 0; ; attempt++) {
+    if (method !== 'get') Object.assign(headers, session.headers());
     const response = await fetch(url, sent).catch((error) => {
       if (signal?.aborted) throw error;
     });
@@ -113,7 +113,7 @@ async function ask<M extends Method, P extends With<M>>(
     }
     if (response.ok) return (response.status === 204 ? undefined : await response.json()) as Answer<paths[P][M]>;
 
-    if (response.status === 401) session.refused = true;
+    if ((await session.refused(response.status)) && !attempt) continue;
     const problem = Problem.from(response.status, await response.text(), response.headers.get('Retry-After'));
     if (method !== 'get' || !problem.retryAfter || attempt === 5) throw problem;
     await pause(problem.retryAfter);

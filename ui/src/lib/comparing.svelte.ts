@@ -19,7 +19,7 @@ export class Comparing {
   /** Only once: who cancels it does not want it begun again. */
   async beginOnce() {
     await session.known;
-    if (!this.active && !this.asked && session.scope === 'admin') await this.begin();
+    if (!this.active && !this.asked && session.may('admin')) await this.begin();
   }
 
   async begin() {

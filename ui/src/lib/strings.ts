@@ -39,6 +39,7 @@ export const t = {
   signOut: 'Sign out',
   signedIn: (key: string, scope: string) => `Signed in with the key “${key}” (${scope})`,
   mayRead: 'With a key you may do more.',
+  mayNotUpload: 'This takes a key that may write: sign in with one in the settings.',
 
   // Search field
   search: 'Search',

@@ -53,6 +53,7 @@ class Uploads {
 
 async function send(upload: Upload) {
   upload.state = 'comparing';
+  await session.known;
   // Who cannot tell sends it: the server looks once more.
   upload.image = await known(upload.file).catch(() => undefined);
   if (upload.image) return void (upload.state = 'known');
@@ -98,9 +99,12 @@ function transmit(file: File, onprogress: (share: number) => void): Promise<{ fi
     request.onerror = () => fail(new Problem(t.unreachable, 'unavailable'));
     request.onload = () => {
       if (request.status === 200) done(JSON.parse(request.responseText));
-      else fail(Problem.from(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+      else {
+        void session.refused(request.status);
+        fail(Problem.from(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+      }
     };
-    if (session.token) request.setRequestHeader('X-CSRF-Token', session.token);
+    for (const [name, value] of Object.entries(session.headers())) request.setRequestHeader(name, value);
     const form = new FormData();
     form.append('file', file);
     request.send(form);
