@@ -1,5 +1,7 @@
 # mimeme: `make demo` and `make test` are all that a newcomer needs. The rest is a thin layer over CMake's presets.
 .DEFAULT_GOAL := help
+# tools/setup puts Node.js there if Debian's is too old.
+export PATH := $(CURDIR)/.parts/bin:$(PATH)
 .PHONY: help setup build demo test bench fmt lint sanitize package clean
 
 help:    ## this list

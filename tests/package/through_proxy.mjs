@@ -4,7 +4,9 @@ import fs from 'node:fs';
 import https from 'node:https';
 
 const [name, picture] = process.argv.slice(2);
-const headers = { origin: `https://${name}`, 'sec-fetch-site': 'same-origin' };
+// As a browser does that says where a request comes from by Origin alone: what is compared is Host.
+const headers = { origin: `https://${name}` };
+setTimeout(() => (console.error('not done in 40 s'), process.exit(1)), 40_000);
 
 function ask(method, path, body, more = {}) {
   const request = https.request({ host: '127.0.0.1', servername: name, rejectUnauthorized: false, method, path,
