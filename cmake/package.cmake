@@ -1,5 +1,5 @@
 # What `make package` puts into mimeme_VERSION_ARCHITECTURE.deb, laid out below /usr. docs/deploy.md describes it for those who
-# install it, docs/decisions/0023 says why it is so.
+# install it, docs/decisions/0025 says why it is so.
 include(GNUInstallDirs)
 set(private ${CMAKE_INSTALL_LIBDIR}/mimeme)  # libraries that Debian lacks
 set(doc ${CMAKE_INSTALL_DATADIR}/doc/mimeme)

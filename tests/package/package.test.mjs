@@ -124,7 +124,7 @@ test('systemd runs it, locked in, and nginx and Caddy pass on to it', { skip }, 
   fs.rmSync(at('etc/nginx/sites-enabled/default'), { force: true });
   // Nobody gives certificates in here: Caddy makes its own.
   fs.writeFileSync(at('etc/caddy/Caddyfile'), `{\n\tlocal_certs\n\tskip_install_trust\n}\n${fs.readFileSync(at('usr/share/doc/mimeme/examples/Caddyfile'), 'utf8')}`);
-  fs.appendFileSync(at('etc/mimeme/mimeme.toml'), `[serve]\nhosts = ["${name}"]\n`);
+  fs.appendFileSync(at('etc/mimeme/mimeme.toml'), `[serve]\nhosts = ["${name}"]\nproxies = ["127.0.0.1"]\n`);
   within('nginx', '-t');
   within('caddy', 'validate', '--config', '/etc/caddy/Caddyfile', '--adapter', 'caddyfile');
 
@@ -166,22 +166,26 @@ test('systemd runs it, locked in, and nginx and Caddy pass on to it', { skip }, 
     assert.match(into(...command('similar', '/tmp/2.png')).out, /same picture .*\/srv\/memes\/2\.png/);
     const exported = into(...command('export', '/tmp/export'));
     assert.match(exported.err, /[Rr]ead-only/);
-    assert.equal(into(...command('export', '/var/lib/mimeme/backup')).code, 0);
+    assert.equal(into(...command('backup', '/var/lib/mimeme/backup')).code, 0);
     fs.rmSync(at('var/lib/mimeme/backup'), { recursive: true });
 
+    const created = into(...command('keys', 'create', 'test', '--scope', 'admin', '--json'));
+    assert.equal(created.code, 0, created.err);
+    const { key } = JSON.parse(created.out);
     for (const proxy of ['nginx', 'caddy']) {
       assert.equal(into('systemctl', 'start', proxy).code, 0, into('journalctl', '-u', proxy, '--no-pager').out);
       let got;
-      await poll(proxy, () => (got = outside(process.execPath, path.join(here, 'through_proxy.mjs'), name, pick_stamps(5)[proxy === 'nginx' ? 3 : 4])).code === 0)
+      await poll(proxy, () => (got = outside('env', `KEY=${key}`, process.execPath, path.join(here, 'through_proxy.mjs'), name, pick_stamps(5)[proxy === 'nginx' ? 3 : 4])).code === 0)
         .catch(error => assert.fail(`${error}\n${got.out}${got.err}`));
       t.diagnostic(`${proxy}: ${got.out.trim()}`);
-      const { page, large, stream, event_after_ms, upload, other } = JSON.parse(got.out);
+      const { page, large, stream, event_after_ms, upload, other, stranger } = JSON.parse(got.out);
       assert.equal(page, 200);
       assert.deepEqual(large, [415, 'application/problem+json'], 'twenty megabytes reach mimeme, which says what it thinks of them');
       assert.deepEqual(stream, [200, 'text/event-stream']);
       assert.ok(event_after_ms >= 0 && event_after_ms < 10_000, `the first event came after ${event_after_ms} ms`);
       assert.ok([200, 201].includes(upload[0]), String(upload));
       assert.equal(other, 403);
+      assert.equal(stranger, 401);
       assert.equal(into('systemctl', 'stop', proxy).code, 0);
     }
     // What a process that locks itself in asks the kernel for is let through, and what it has no use for is not: 444 is
