@@ -1,6 +1,6 @@
 # What the server serves as files: the web app, the contract, and the page made of it; built by npm's packages and put into
 # the program (tools/embed.mjs, src/http/assets.h).
-find_program(NODE node REQUIRED)
+find_program(NODE node HINTS ${MIMEME_PARTS}/bin REQUIRED)  # there if Debian's is too old
 set(assets ${CMAKE_BINARY_DIR}/assets)
 file(GLOB_RECURSE web_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui/*)
 list(FILTER web_sources EXCLUDE REGEX "/api\\.d\\.ts$")  # made by the build
