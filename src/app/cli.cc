@@ -195,7 +195,11 @@ class CommandLine {
                                          std::end(kScopes));
     return sub
         ->add_option_function<std::string>(
-            name, [&chosen](const std::string& text) { chosen = *parse_scope(text); }, help)
+            name,
+            [&chosen](const std::string& text) {
+              chosen = parse_scope(text).value_or(Scope::kNone);
+            },
+            help)
         ->type_name("SCOPE")
         ->check(CLI::IsMember(names));
   }

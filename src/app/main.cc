@@ -69,6 +69,7 @@ std::stop_token stop_on_interrupt() {
     }
     std::fprintf(stderr, "mimeme: internal error: %s\n", e.what());
   } catch (...) {
+    std::fprintf(stderr, "mimeme: internal error, of an unknown kind\n");
   }
   std::abort();
 }

@@ -48,9 +48,9 @@ class Backup {
     if (fs::exists(to_, error) && (!fs::is_directory(to_, error) || !fs::is_empty(to_, error)))
       return Error{ErrorCode::kInvalidArgument,
                    to_.string() + ": is not an empty folder: a backup needs one of its own"};
-    if (to_ == from_ || to_.string().starts_with(from_.string() + '/'))
+    if ((to_ / "").string().starts_with((from_ / "uploads/").string()))
       return Error{ErrorCode::kInvalidArgument,
-                   to_.string() + ": lies in the library itself, and would be lost with it"};
+                   to_.string() + ": lies among the uploads, and would be indexed with them"};
     fs::create_directories(to_, error);
     if (error) return Error{ErrorCode::kIo, to_.string() + ": " + error.message()};
     return {};

@@ -27,8 +27,8 @@ using BackupProgress = std::function<void(const char* what, int64_t done, int64_
 // in it. The folder is a library itself; what is derived is made when it is first opened. All of it
 // is on the disk on return.
 //
-// kInvalidArgument: the folder holds something, or lies in the library. kCancelled, kIo: then it is
-// no backup, and says so by having no catalog. REQUIRES: the library is open for writing; one
+// kInvalidArgument: the folder holds something, or lies among the uploads. kCancelled, kIo: then it
+// is no backup, and says so by having no catalog. REQUIRES: the library is open for writing; one
 // backup at a time.
 Result<BackupSummary> backup(Library& library, const std::string& folder,
                              const BackupProgress& progress, const std::stop_token& stop = {});

@@ -190,7 +190,8 @@ TEST_F(AccessTest, ASessionHasTheScopeOfItsKey) {
   const AccessKey old = keys().list().front();
   ASSERT_TRUE(keys().revoke("a"));
   key("a", Scope::kRead);
-  EXPECT_EQ(keys().open_session(old).error().code, ErrorCode::kNotFound) << "of another key of the name";
+  EXPECT_EQ(keys().open_session(old).error().code, ErrorCode::kNotFound)
+      << "of another key of the name";
 }
 
 TEST_F(AccessTest, AnotherCookieOfTheNameDoesNotHideTheSession) {

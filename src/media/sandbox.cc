@@ -57,12 +57,14 @@ constexpr std::initializer_list<int> kAllowed = {
 bool fill(scmp_filter_ctx filter) {
   for (const int call : kAllowed)
     if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) != 0) return false;
-  // glibc asks with clone3() first, whose flags no filter can see, and falls back if there is none.
-  return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                          SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0 &&
+  const scmp_arg_cmp makes_a_thread{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD};
+  const scmp_arg_cmp is_this_process{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0};
+  return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &makes_a_thread) == 0 &&
+         // glibc asks with this first, whose flags no filter can see, and falls back if it is not
+         // there.
          seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
-         seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                          SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))) == 0 &&
+         seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &is_this_process) ==
+             0 &&
          // Threads that are there already, too.
          seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0;
 }

@@ -100,7 +100,7 @@ test('a library that is reached by a link, or has moved, is backed up with its u
     assert.ok(fs.readdirSync(path.join(root, name), { recursive: true }).some(file => file.endsWith('mine.png')), name);
   const inside = mimeme(library, 'backup', path.join(library, 'uploads/backup'));
   assert.equal(inside.code, 2);
-  assert.match(inside.stderr, /lies in the library itself/);
+  assert.match(inside.stderr, /lies among the uploads/);
 });
 
 test('a folder that holds something is refused', () => {
