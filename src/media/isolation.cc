@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -63,22 +64,38 @@ std::span<const uint8_t> raw_text(const std::string& text) {
 // A thread's, on Linux.
 int current_niceness() { return getpriority(PRIO_PROCESS, 0); }
 
-// --- All of it, as long as the other end lives.
+// --- All of it, as long as the other end lives, and until `by` if there is one.
 
-bool send_all(int fd, std::span<const uint8_t> bytes) {
+using Deadline = std::optional<Clock::time_point>;
+
+bool wait_for(int fd, short event, Deadline by) {
+  for (;;) {
+    using std::chrono::duration_cast, std::chrono::milliseconds;
+    const auto left = by ? duration_cast<milliseconds>(*by - Clock::now()).count() : -1;
+    if (by && left <= 0) return false;
+    pollfd one{.fd = fd, .events = event, .revents = 0};
+    const int n = poll(&one, 1, static_cast<int>(left));
+    if (n > 0) return true;
+    if (n < 0 && errno != EINTR) return false;
+  }
+}
+
+bool send_all(int fd, std::span<const uint8_t> bytes, Deadline by = {}) {
   while (!bytes.empty()) {
-    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
+    if (!wait_for(fd, POLLOUT, by)) return false;
+    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return false;
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
   return true;
 }
 
-bool receive_all(int fd, std::span<uint8_t> bytes) {
+bool receive_all(int fd, std::span<uint8_t> bytes, Deadline by = {}) {
   while (!bytes.empty()) {
-    const ssize_t n = recv(fd, bytes.data(), bytes.size(), MSG_WAITALL);
-    if (n < 0 && errno == EINTR) continue;
+    if (!wait_for(fd, POLLIN, by)) return false;
+    const ssize_t n = recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return false;
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
@@ -102,7 +119,7 @@ class DecodePool::Worker {
   // Whether it began, within a time that a busy machine may take for that.
   bool wait_until_ready(bool& is_confined) {
     char ready = 0;
-    if (!receive_by(Clock::now() + std::chrono::seconds(60), raw_of(ready))) return false;
+    if (!receive_all(socket_, raw_of(ready), Clock::now() + std::chrono::seconds(60))) return false;
     is_confined = ready == kConfined;
     return true;
   }
@@ -129,7 +146,8 @@ class DecodePool::Worker {
                           .max_frames = limits.max_frames,
                           .seconds = static_cast<int32_t>(timeout.count() / 1000) + 10};
     Answer answer;
-    if (!send_by(by, raw(request)) || !send_by(by, bytes) || !receive_by(by, raw_of(answer)))
+    if (!send_all(socket_, raw(request), by) || !send_all(socket_, bytes, by) ||
+        !receive_all(socket_, raw_of(answer), by))
       return death(timeout);
     if (!is_possible(answer, target)) return nonsense();
     Decoded decoded{.info = {.width = answer.image_width,
@@ -142,9 +160,9 @@ class DecodePool::Worker {
     decoded.info.format.resize(answer.format);
     decoded.info.preview.resize(answer.preview);
     for (std::string* const text : {&decoded.info.format, &decoded.info.preview, &message})
-      if (!receive_by(by, {reinterpret_cast<uint8_t*>(text->data()), text->size()}))
+      if (!receive_all(socket_, {reinterpret_cast<uint8_t*>(text->data()), text->size()}, by))
         return death(timeout);
-    if (!receive_by(by, decoded.rgb)) return death(timeout);
+    if (!receive_all(socket_, decoded.rgb, by)) return death(timeout);
     if (!answer.is_ok) return Error{static_cast<ErrorCode>(answer.code), printable(message)};
     // Both become part of paths, headers and pages.
     if (decoded.info.format != sniff(bytes) || !is_base64(decoded.info.preview)) return nonsense();
@@ -168,38 +186,6 @@ class DecodePool::Worker {
                                code == ErrorCode::kCorrupt);
     return answer.format <= kMaxText && answer.preview <= kMaxText && answer.message <= kMaxText &&
            (answer.is_ok ? is_picture : is_error);
-  }
-
-  bool wait_by(Clock::time_point by, short event) const {
-    for (;;) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(by - Clock::now()).count();
-      if (left <= 0) return false;
-      pollfd one{.fd = socket_, .events = event, .revents = 0};
-      const int n = poll(&one, 1, static_cast<int>(left));
-      if (n > 0) return true;
-      if (n < 0 && errno != EINTR) return false;
-    }
-  }
-  bool send_by(Clock::time_point by, std::span<const uint8_t> bytes) const {
-    while (!bytes.empty()) {
-      if (!wait_by(by, POLLOUT)) return false;
-      const ssize_t n = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (n <= 0) return false;
-      bytes = bytes.subspan(static_cast<size_t>(n));
-    }
-    return true;
-  }
-  bool receive_by(Clock::time_point by, std::span<uint8_t> bytes) const {
-    while (!bytes.empty()) {
-      if (!wait_by(by, POLLIN)) return false;
-      const ssize_t n = recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (n <= 0) return false;
-      bytes = bytes.subspan(static_cast<size_t>(n));
-    }
-    return true;
   }
 
   static bool is_base64(const std::string& text) {
