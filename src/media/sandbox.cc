@@ -14,6 +14,13 @@
 namespace mimeme {
 namespace {
 
+// As sanitizers do.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kReservesTerabytes = true;
+#else
+constexpr bool kReservesTerabytes = false;
+#endif
+
 rlim_t page() { return static_cast<rlim_t>(sysconf(_SC_PAGESIZE)); }
 
 // A picture of 100 megapixels takes some 1.5 GiB while it is decoded, 16-bit and with alpha. On a
@@ -76,9 +83,7 @@ Result<> enter_sandbox() {
   // Of all its pictures: one that was taken over does not work for others for ever, should the
   // parent be gone.
   limit(RLIMIT_CPU, 3600);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
-  limit(RLIMIT_AS, address_space_in_use() + memory());
-#endif
+  if (!kReservesTerabytes) limit(RLIMIT_AS, address_space_in_use() + memory());
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)),
                                                                 &seccomp_release);
   // It also sets no_new_privs (man 2 prctl).
