@@ -11,7 +11,7 @@ import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } f
 import { after_power_cut, changes, put_back } from './power.mjs';
 
 const disk = process.env.FAULTY_DISK ?? 'build/release/tests/libfaulty_disk.so';
-const count = Number(process.env.MIMEME_FAULTS ?? 6), seed = Number(process.env.MIMEME_SEED ?? 7);
+const count = Number(process.env.MIMEME_FAULTS ?? 4), seed = Number(process.env.MIMEME_SEED ?? 7);
 
 // Mulberry32.
 function random_of(state) {
