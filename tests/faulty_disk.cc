@@ -84,31 +84,34 @@ void note(char op, const std::string& path, const std::string& other = "", int64
 
 enum class Room { kTakes, kTakesNone };
 
-// What the next change shall meet: 0, an errno, or -1 to be killed in it.
-int fate(Room room) {
-  Disk& d = disk();
-  ++d.changes;
-  if (d.fail_at == 0 || d.changes < d.fail_at) return 0;
-  if (d.fail_with == "kill") return -1;
-  if (d.fail_with == "EIO") return EIO;
-  return room == Room::kTakes ? ENOSPC : 0;
-}
-
 [[noreturn]] void die() {
   kill(getpid(), SIGKILL);
   for (;;) pause();
+}
+
+// Counts a change. Whether it fails, with errno; or it is killed, when it has done half of itself.
+template <typename Half>
+bool fails(Room room, Half half) {
+  Disk& d = disk();
+  ++d.changes;
+  if (d.fail_at == 0 || d.changes < d.fail_at) return false;
+  if (d.fail_with == "kill") {
+    half();
+    die();
+  }
+  if (d.fail_with != "EIO" && room == Room::kTakesNone) return false;
+  errno = d.fail_with == "EIO" ? EIO : ENOSPC;
+  return true;
+}
+bool fails(Room room) {
+  return fails(room, [] {});
 }
 
 // A change to a file: does it or has it fail, then notes it.
 template <typename Do, typename Note>
 auto change(bool ours, Room room, Do what, Note noted) -> decltype(what()) {
   if (!ours) return what();
-  const int met = fate(room);
-  if (met > 0) {
-    errno = met;
-    return -1;
-  }
-  if (met < 0) die();
+  if (fails(room)) return -1;
   const auto done = what();
   if (done >= 0) noted(done);
   return done;
@@ -129,14 +132,7 @@ int open_with(const char* path, int flags, Open really) {
   const std::lock_guard lock(disk().mu);
   const bool was_there = faccessat(AT_FDCWD, path, F_OK, 0) == 0;
   const bool makes = (flags & O_CREAT) != 0 && !was_there && is_ours(full(path));
-  if (makes) {
-    const int met = fate(Room::kTakes);
-    if (met < 0) die();
-    if (met > 0) {
-      errno = met;
-      return -1;
-    }
-  }
+  if (makes && fails(Room::kTakes)) return -1;
   return opened(path, flags, really(), was_there);
 }
 
@@ -145,18 +141,17 @@ ssize_t write_at(int fd, const void* data, size_t size, off_t offset) {
   const std::lock_guard lock(disk().mu);
   const std::string path = path_of(fd);
   if (path.empty()) return really(fd, data, size, offset);
-  const int met = fate(Room::kTakes);
-  if (met > 0) {
-    errno = met;
-    return -1;
-  }
-  if (met < 0) {
-    really(fd, data, size / 2, offset);
-    die();
-  }
+  if (fails(Room::kTakes, [&] { really(fd, data, size / 2, offset); })) return -1;
   const ssize_t n = really(fd, data, size, offset);
   if (n > 0) note('W', path, "", offset, data, static_cast<size_t>(n));
   return n;
+}
+
+int take_away(const char* path, int (*really)(const char*)) {
+  const std::lock_guard lock(disk().mu);
+  const std::string name = full(path);
+  return change(
+      is_ours(name), Room::kTakesNone, [&] { return really(path); }, [&](int) { note('U', name); });
 }
 
 }  // namespace
@@ -231,18 +226,11 @@ int rename(const char* from, const char* to) {
 
 int unlink(const char* path) {
   static auto* const really = next<int(const char*)>("unlink");
-  const std::lock_guard lock(disk().mu);
-  const std::string name = full(path);
-  return change(
-      is_ours(name), Room::kTakesNone, [&] { return really(path); }, [&](int) { note('U', name); });
+  return take_away(path, really);
 }
-
 int remove(const char* path) {
   static auto* const really = next<int(const char*)>("remove");
-  const std::lock_guard lock(disk().mu);
-  const std::string name = full(path);
-  return change(
-      is_ours(name), Room::kTakesNone, [&] { return really(path); }, [&](int) { note('U', name); });
+  return take_away(path, really);
 }
 
 int mkdir(const char* path, mode_t mode) {

@@ -5,8 +5,8 @@
 #include "app/open_library.h"
 #include "app/report.h"
 #include "app/terminal.h"
+#include "base/clock.h"
 #include "base/utf8.h"
-#include "http/answers.h"
 
 namespace mimeme {
 

@@ -5,9 +5,9 @@
 
 #include <atomic>
 #include <cstdio>
-#include <ctime>
 #include <string>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -30,15 +30,6 @@ spdlog::logger& logger() {
 
 std::atomic<bool> is_json = false;
 
-std::string utc_now() {
-  const time_t now = std::time(nullptr);
-  tm utc = {};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 }  // namespace
 
 void set_log_level(LogLevel level) { logger().set_level(to_vendor(level)); }
@@ -48,7 +39,7 @@ void set_log_format(LogFormat format) { is_json = format == LogFormat::kJson; }
 void log(LogLevel level, std::string_view message) {
   if (!is_json) return logger().log(to_vendor(level), printable(message));
   if (!logger().should_log(to_vendor(level))) return;
-  const Json line(Json::Object{{"time", utc_now()},
+  const Json line(Json::Object{{"time", time_text(now_us())},
                                {"level", level == LogLevel::kDebug ? "debug" : "warning"},
                                {"message", to_utf8(std::string(message))}});
   std::fprintf(stderr, "%s\n", line.dump().c_str());

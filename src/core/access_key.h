@@ -35,9 +35,10 @@ struct AccessKey {
   Sha256 hash{};
   std::string name;  // of the key; of a session, of the key that it was opened with
   Scope scope = Scope::kNone;
-  bool is_session = false;
   int64_t created_at_us = 0;  // since 1970, UTC
-  int64_t expires_at_us = 0;  // 0: never
+  int64_t expires_at_us = 0;  // 0: never, as no session has it
+
+  bool is_session() const { return expires_at_us != 0; }
 };
 
 }  // namespace mimeme

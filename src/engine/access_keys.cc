@@ -2,10 +2,9 @@
 
 #include <sys/random.h>
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "core/sha256.h"
 
@@ -15,9 +14,15 @@ namespace {
 constexpr size_t kMaxName = 64;
 constexpr int kMaxSessions = 100;  // of a key
 
-int64_t now_us() {
-  using std::chrono::microseconds, std::chrono::system_clock;
-  return std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+// A new secret, and into `key` its hash and the time.
+Result<std::string> make_secret(AccessKey& key) {
+  Sha256 random{};
+  if (getentropy(random.data(), random.size()) != 0)
+    return Error{ErrorCode::kIo, "the system has no random numbers"};
+  const std::string secret = "mimeme_" + to_hex(random);
+  key.hash = sha256(secret.data(), secret.size());
+  key.created_at_us = now_us();
+  return secret;
 }
 
 }  // namespace
@@ -39,28 +44,15 @@ Result<> AccessKeys::change(Change what) {
   return keys ? Result<>() : keys.error();
 }
 
-Result<std::string> AccessKeys::add(AccessKey key, const Sha256& opened_with) {
-  Sha256 random{};
-  if (getentropy(random.data(), random.size()) != 0)
-    return Error{ErrorCode::kIo, "the system has no random numbers"};
-  const std::string secret = "mimeme_" + to_hex(random);
-  key.hash = sha256(secret.data(), secret.size());
-  key.created_at_us = now_us();
-  if (key.is_session)
-    key.expires_at_us = key.created_at_us + int64_t{kSessionDays} * 24 * 3600 * 1'000'000;
-  TRY(change([&]() -> Result<> {
-    return key.is_session ? catalog_.add_session(key, opened_with, kMaxSessions)
-                          : catalog_.add_access_key(key);
-  }));
-  return secret;
-}
-
 Result<std::string> AccessKeys::create(const std::string& name, Scope scope) {
   if (name.empty() || name.size() > kMaxName || printable(name) != name)
     return Error{ErrorCode::kInvalidArgument, "a key's name is of 1 to " +
                                                   std::to_string(kMaxName) +
                                                   " bytes without control characters"};
-  return add({.name = name, .scope = scope}, {});
+  AccessKey key{.name = name, .scope = scope};
+  const std::string secret = TRY(make_secret(key));
+  TRY(change([&] { return catalog_.add_access_key(key); }));
+  return secret;
 }
 
 Result<> AccessKeys::revoke(const std::string& name) {
@@ -79,7 +71,7 @@ void AccessKeys::revoked() const {
 
 std::vector<AccessKey> AccessKeys::list() const {
   std::vector<AccessKey> keys = *all_.get();
-  std::erase_if(keys, [](const AccessKey& key) { return key.is_session; });
+  std::erase_if(keys, [](const AccessKey& key) { return key.is_session(); });
   return keys;
 }
 
@@ -89,12 +81,16 @@ std::optional<AccessKey> AccessKeys::find(std::string_view secret) const {
   const AccessKey* found = nullptr;
   for (const AccessKey& key : *all)
     if (equal_in_constant_time(key.hash, hash)) found = &key;
-  if (!found || (found->is_session && found->expires_at_us <= now_us())) return std::nullopt;
+  if (!found || (found->is_session() && found->expires_at_us <= now_us())) return std::nullopt;
   return *found;
 }
 
 Result<std::string> AccessKeys::open_session(const AccessKey& key) {
-  return add({.is_session = true}, key.hash);
+  AccessKey session;
+  const std::string secret = TRY(make_secret(session));
+  session.expires_at_us = session.created_at_us + int64_t{kSessionDays} * 24 * 3600 * 1'000'000;
+  TRY(change([&] { return catalog_.add_session(session, key.hash, kMaxSessions); }));
+  return secret;
 }
 
 Result<> AccessKeys::close_session(std::string_view secret) {

@@ -50,7 +50,6 @@ class AccessKeys {
   explicit AccessKeys(Catalog& catalog) : catalog_(catalog) {}
   template <typename Change>
   Result<> change(Change what);
-  Result<std::string> add(AccessKey key, const Sha256& opened_with);
   void revoked() const;
 
   Catalog& catalog_;

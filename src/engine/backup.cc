@@ -29,15 +29,19 @@ class Backup {
     TRY(copy_uploads(TRY(uploads_on_disk())));
     progress_("copying the catalog", 0, 0);
     const std::string staged = TRY(library_.catalog().write_copy());
-    const auto copied = copy_late_uploads(staged);
+    const struct Staged {
+      fs::path folder;
+      ~Staged() {
+        std::error_code ignored;
+        fs::remove_all(folder, ignored);
+      }
+    } removed_at_the_end{fs::path(staged).parent_path()};
+    TRY(copy_late_uploads(staged));
     std::error_code ignored;
-    const fs::path settings = from_ / "mimeme.toml";
-    const auto set =
-        copied && fs::exists(settings, ignored) ? copy(settings, to_ / "mimeme.toml") : copied;
+    if (const fs::path settings = from_ / "mimeme.toml"; fs::exists(settings, ignored))
+      TRY(copy(settings, to_ / "mimeme.toml"));
     // The last, because it makes a library of the folder.
-    const auto done = set ? copy(staged, to_ / "catalog.duckdb") : set;
-    fs::remove_all(fs::path(staged).parent_path(), ignored);
-    TRY(done);
+    TRY(copy(staged, to_ / "catalog.duckdb"));
     summary_.uploads = static_cast<int64_t>(copied_.size());
     return summary_;
   }

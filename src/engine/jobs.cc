@@ -6,6 +6,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace mimeme {
@@ -14,12 +15,6 @@ namespace {
 constexpr size_t kKept = 20;  // jobs that have ended
 constexpr auto kPause = std::chrono::milliseconds(200);
 constexpr int kNice = 10;
-
-int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 bool has_ended(const Job& job) {
   return job.state != Job::State::kWaiting && job.state != Job::State::kRunning;

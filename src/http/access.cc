@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/json.h"
@@ -28,13 +27,9 @@ std::string bearer_in(const HttpRequest& request) {
 std::vector<std::string> cookies_in(const HttpRequest& request) {
   std::vector<std::string> cookies;
   const std::string header = request.header("Cookie");
-  for (size_t at = 0; at < header.size();) {
-    const size_t end = std::min(header.find(';', at), header.size());
-    const std::string_view one = std::string_view(header).substr(at, end - at);
+  for (const std::string_view one : split_list(header, ';'))
     if (one.starts_with(kCookie) && one.substr(kCookie.size()).starts_with('='))
       cookies.emplace_back(one.substr(kCookie.size() + 1));
-    at = header.find_first_not_of(' ', end + 1);
-  }
   return cookies;
 }
 
@@ -72,10 +67,6 @@ HttpResponse never_kept(Json::Object object) {
 Access::Access(AccessKeys& keys, AccessOptions options, std::function<Clock::time_point()> now)
     : keys_(keys), options_(std::move(options)), now_(std::move(now)) {}
 
-bool Access::is_from_proxy(const HttpRequest& request) const {
-  return is_proxy(parse_address(request.peer));
-}
-
 bool Access::is_proxy(const std::vector<uint8_t>& address) const {
   return std::any_of(options_.proxies.begin(), options_.proxies.end(),
                      [&](const Network& network) { return is_in(address, network); });
@@ -86,13 +77,7 @@ std::vector<uint8_t> Access::address_of(const HttpRequest& request) const {
   std::vector<std::string> forwarded;
   for (const auto& [name, value] : request.headers) {
     if (strcasecmp(name.c_str(), "X-Forwarded-For") != 0) continue;
-    std::string all = value;
-    std::erase(all, ' ');  // an address has none
-    for (size_t at = 0; at <= all.size();) {
-      const size_t end = std::min(all.find(',', at), all.size());
-      forwarded.push_back(all.substr(at, end - at));
-      at = end + 1;
-    }
+    for (const std::string_view one : split_list(value)) forwarded.emplace_back(one);
   }
   std::vector<uint8_t> address = parse_address(request.peer);
   for (; !forwarded.empty() && is_proxy(address); forwarded.pop_back()) {
@@ -124,17 +109,20 @@ Result<> Access::count(std::string whom) {
   return {};
 }
 
+Result<AccessKey> Access::key_of(const std::string& secret) const {
+  const auto key = keys_.find(secret);
+  if (key && !key->is_session()) return *key;
+  return Error{ErrorCode::kUnauthenticated, "this is no key to this library, or it was revoked"};
+}
+
 Result<Access::Caller> Access::identify(const HttpRequest& request) const {
   if (const std::string shown = bearer_in(request); !shown.empty()) {
-    const auto key = keys_.find(shown);
-    if (!key || key->is_session)
-      return Error{ErrorCode::kUnauthenticated,
-                   "this is no key to this library, or it was revoked"};
-    return Caller{.scope = key->scope, .name = key->name};
+    const AccessKey key = TRY(key_of(shown));
+    return Caller{.scope = key.scope, .name = key.name};
   }
   for (const std::string& cookie : cookies_in(request)) {
     const auto session = keys_.find(cookie);
-    if (session && session->is_session)
+    if (session && session->is_session())
       return Caller{.scope = session->scope, .name = session->name, .session = cookie};
   }
   return Caller{.scope = options_.anonymous};
@@ -176,7 +164,8 @@ HttpResponse Access::session(const HttpRequest& request) const {
 
 HttpResponse Access::with_cookie(const HttpRequest& request, HttpResponse response,
                                  const std::string& session, int64_t seconds) const {
-  const bool is_https = is_from_proxy(request) && request.header("X-Forwarded-Proto") == "https";
+  const bool is_https =
+      is_proxy(parse_address(request.peer)) && request.header("X-Forwarded-Proto") == "https";
   response.headers.emplace_back(
       "Set-Cookie", std::string(kCookie) + "=" + session +
                         "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds) +
@@ -185,11 +174,9 @@ HttpResponse Access::with_cookie(const HttpRequest& request, HttpResponse respon
 }
 
 Result<HttpResponse> Access::sign_in(const HttpRequest& request, const std::string& secret) {
-  const auto key = keys_.find(secret);
-  if (!key || key->is_session)
-    return Error{ErrorCode::kUnauthenticated, "this is no key to this library, or it was revoked"};
-  const std::string session = TRY(keys_.open_session(*key));
-  return with_cookie(request, never_kept(to_json(key->scope, key->name, session)), session,
+  const AccessKey key = TRY(key_of(secret));
+  const std::string session = TRY(keys_.open_session(key));
+  return with_cookie(request, never_kept(to_json(key.scope, key.name, session)), session,
                      int64_t{kSessionDays} * 24 * 3600);
 }
 

@@ -64,9 +64,9 @@ class Access {
     Clock::time_point at;
   };
 
+  Result<AccessKey> key_of(const std::string& secret) const;  // kUnauthenticated
   Result<Caller> identify(const HttpRequest& request) const;
   bool is_proxy(const std::vector<uint8_t>& address) const;
-  bool is_from_proxy(const HttpRequest& request) const;
   std::vector<uint8_t> address_of(const HttpRequest& request) const;
   HttpResponse with_cookie(const HttpRequest& request, HttpResponse response,
                            const std::string& session, int64_t seconds) const;

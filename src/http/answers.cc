@@ -1,8 +1,8 @@
 #include "http/answers.h"
 
-#include <ctime>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 namespace mimeme {
@@ -196,15 +196,6 @@ Json::Object to_json(const Job& job) {
           {"started_at", time(job.started_at_us)},
           {"ended_at", time(job.ended_at_us)},
           {"error", job.error}};
-}
-
-std::string time_text(int64_t us_since_1970) {
-  const time_t seconds = us_since_1970 / 1'000'000;
-  tm utc = {};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
 }
 
 }  // namespace mimeme

@@ -42,9 +42,6 @@ Result<Json::Object> image_detail(Library& library, ImageId id);
 // What the library holds: `mimeme status` and the API say the same.
 Result<Json::Object> status_to_json(Library& library);
 Json::Object to_json(const Job& job);
-// As RFC 3339 has it, to the second: "2026-11-25T10:00:00Z".
-std::string time_text(int64_t us_since_1970);
-
 // How a field is called: "says"…
 const char* name_of(TextField field);
 

@@ -30,20 +30,11 @@ const Asset* find(std::string_view path) {
   return at == all.end() ? nullptr : &*at;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
 // RFC 9110, 12.5.3; `gzip;q=0` refuses it, and what names gzip goes before `*`.
 bool accepts_gzip(const HttpRequest& request) {
   const std::string field = lower_ascii(request.header("Accept-Encoding"));
   std::optional<bool> named, any;
-  for (std::string_view rest = field; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    const std::string_view one = rest.substr(0, comma);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  for (const std::string_view one : split_list(field)) {
     const std::string_view coding = trimmed(one.substr(0, one.find(';')));
     const size_t q = one.find("q=");
     const bool wanted =

@@ -34,6 +34,12 @@ struct HttpResponse {
   bool stays_open = false;
 };
 
+std::string_view trimmed(std::string_view text);  // without the blanks around it
+
+// The members of a field that lists them (RFC 9110, 5.6.1), without the blanks around each; views
+// of `field`.
+std::vector<std::string_view> split_list(std::string_view field, char separator = ',');
+
 // A body, or a part of one, as the decoders take it.
 inline std::span<const uint8_t> as_bytes(std::string_view body) {
   return {reinterpret_cast<const uint8_t*>(body.data()), body.size()};

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <utility>
 
+#include "base/clock.h"
 #include "store/appender.h"
 #include "store/catalog.h"
 #include "store/catalog_impl.h"
@@ -26,11 +26,6 @@ int64_t head_of(const Sha256& sha256) {
   uint64_t head = 0;
   for (int i = 0; i < 8; ++i) head = head << 8 | sha256[static_cast<size_t>(i)];
   return static_cast<int64_t>(head);
-}
-
-int64_t now_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
 // One image that the batch speaks of, under however many paths.

@@ -6,6 +6,15 @@ namespace {
 
 constexpr const char* kIsSession = "expires_at IS NOT NULL";
 
+Result<> insert(sql::Connection& c, const AccessKey& key) {
+  TRY(
+      c.run("INSERT INTO access_keys VALUES (?, ?, ?, make_timestamp(?), "
+            "CASE WHEN ? = 0 THEN NULL ELSE make_timestamp(?) END)",
+            {sql::Blob(key.hash), key.name, name_of(key.scope), key.created_at_us,
+             key.expires_at_us, key.expires_at_us}));
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<AccessKey>> Catalog::access_keys() {
@@ -19,26 +28,12 @@ Result<std::vector<AccessKey>> Catalog::access_keys() {
       keys.push_back({.hash = to_sha256(rows.blob(0)),
                       .name = rows.text(1),
                       .scope = parse_scope(rows.text(2)).value_or(Scope::kNone),
-                      .is_session = rows.integer(4) != 0,
                       .created_at_us = rows.integer(3),
                       .expires_at_us = rows.integer(4)});
     }
     return keys;
   });
 }
-
-namespace {
-
-Result<> insert(sql::Connection& c, const AccessKey& key) {
-  TRY(
-      c.run("INSERT INTO access_keys VALUES (?, ?, ?, make_timestamp(?), "
-            "CASE WHEN ? = 0 THEN NULL ELSE make_timestamp(?) END)",
-            {sql::Blob(key.hash), key.name, name_of(key.scope), key.created_at_us,
-             key.expires_at_us, key.expires_at_us}));
-  return {};
-}
-
-}  // namespace
 
 Result<> Catalog::add_access_key(const AccessKey& key) {
   return impl_->write([&](sql::Connection& c) -> Result<> {

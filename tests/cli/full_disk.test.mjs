@@ -1,20 +1,17 @@
 // A full disk: a clear message, no loss, and everything goes on once there is room.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
-import test, { after } from 'node:test';
-import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
+import test from 'node:test';
+import { copy_into, environment, json, mimeme, pick_stamps, program, scratch, small_disk } from './mimeme.mjs';
 
 const root = scratch(), pictures = path.join(root, 'pictures');
 copy_into(pictures, pick_stamps(160));
 
 test('a disk that fills up in the middle of an ingest loses nothing', t => {
-  const disk = path.join(root, 'disk'), library = path.join(disk, 'library');
-  fs.mkdirSync(disk);
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'mimeme-test', disk], { encoding: 'utf8' });
-  if (mount.status !== 0) return t.skip(`a small disk cannot be mounted, which needs root: ${mount.error?.message ?? mount.stderr.trim()}`);
-  after(() => spawnSync('umount', [disk]));
+  const disk = small_disk(t, path.join(root, 'disk'), '600k');
+  if (!disk) return;
+  const library = path.join(disk, 'library');
   const full = mimeme(library, 'add', pictures);
   assert.equal(full.code, 4, full.stdout);
   assert.match(full.stderr, /no space left|disk/i);

@@ -76,6 +76,15 @@ export function files_below(folder) {
   return fs.readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).length;
 }
 
+// A disk of so many bytes at `folder`, as long as the file's tests run. Without root the test is skipped: undefined.
+export function small_disk(t, folder, size) {
+  fs.mkdirSync(folder);
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'mimeme-test', folder], { encoding: 'utf8' });
+  if (mount.status !== 0) return t.skip(`a disk cannot be mounted, which needs root: ${mount.error?.message ?? mount.stderr.trim()}`);
+  after(() => spawnSync('umount', [folder]));
+  return folder;
+}
+
 // A picture with white capitals above and below, outlined in black, as a meme has them.
 export async function make_meme(file, stamp, top, bottom) {
   const line = (text, y) => `<text x="320" y="${y}" font-family="Bebas Neue" font-size="64" text-anchor="middle" fill="white" stroke="black" stroke-width="6" paint-order="stroke">${text}</text>`;

@@ -51,15 +51,11 @@ export const schema = name => api.components.schemas[name];
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 export const operations = Object.entries(api.paths).flatMap(([path, item]) =>
-  METHODS.filter(method => item[method]).map(method => ({
-    id: item[method].operationId,
-    method: method.toUpperCase(),
-    path,
-    pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
-    responses: item[method].responses,
-    ways: item[method].security ?? api.security,
-    scope: (item[method].security ?? api.security).flatMap(way => way.key ?? [])[0] ?? 'none',
-  })));
+  METHODS.filter(method => item[method]).map(method => {
+    const { operationId: id, responses, security: ways = api.security } = item[method];
+    const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`), [scope = 'none'] = ways.flatMap(way => way.key ?? []);
+    return { id, method: method.toUpperCase(), path, pattern, responses, ways, scope };
+  }));
 
 // operationId → the answers that were seen: "200", "304", "default".
 export const seen = new Map(operations.map(({ id }) => [id, new Set()]));
