@@ -330,29 +330,31 @@ Result<TransferSummary> import_library(Library& library, const Export& from,
   for (const std::string& root : from.roots) TRY(catalog.add_root(root));
 
   const CatalogCounts before = TRY(catalog.counts());
-  std::vector<IngestResult> batch;
-  std::vector<Line> said;  // lines with the user's words, without their embeddings
+  std::vector<Line> page;
   const auto commit = [&]() -> Result<> {
+    std::vector<std::string> paths;
+    for (const Line& line : page)
+      for (const IngestResult& file : line.files) paths.push_back(file.path);
+    const auto known = TRY(catalog.known_files(paths));
+    std::vector<IngestResult> batch;
+    for (Line& line : page) {
+      for (const IngestResult& file : line.files) {
+        if (known.contains(file.path)) continue;
+        batch.push_back(file);
+        // The first file that is new brings it.
+        batch.back().embedding = std::exchange(line.embedding, {});
+      }
+    }
     TRY(catalog.commit(batch, model));
-    for (const Line& line : said) TRY(take_over(catalog, line, model));
-    batch.clear();
-    said.clear();
+    for (const Line& line : page)
+      if (line.says_something()) TRY(take_over(catalog, line, model));
+    page.clear();
     return {};
   };
   TRY(read_lines(from, progress, [&](Line&& line) -> Result<> {
     if (!line.embedded) return {};  // nothing to be found by: the next `add` embeds it
-    if (line.says_something())
-      said.push_back({.files = {line.files.front()},
-                      .description = line.description,
-                      .category = line.category,
-                      .not_duplicates = line.not_duplicates});
-    if (TRY(catalog.find_embedded(line.files.front().sha256, model))) line.embedding.clear();
-    for (IngestResult& file : line.files) {
-      if (TRY(catalog.image_by_path(file.path))) continue;
-      file.embedding = std::exchange(line.embedding, {});  // the first file that is new brings it
-      batch.push_back(std::move(file));
-    }
-    return batch.size() + said.size() >= kPage ? commit() : Result<>();
+    page.push_back(std::move(line));
+    return page.size() >= kPage ? commit() : Result<>();
   }));
   TRY(commit());
   TRY(library.refresh());

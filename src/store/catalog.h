@@ -25,6 +25,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -253,6 +254,8 @@ class Catalog {
   // In the order of ids; unknown ones left out.
   Result<std::vector<ImageRecord>> images_by_id(std::span<const ImageId> ids);
   Result<std::optional<ImageId>> image_by_path(const std::string& path);
+  // Of these paths, the ones that images are known under.
+  Result<std::unordered_set<std::string>> known_files(std::span<const std::string> paths);
   Result<std::vector<FailedFile>> failed_files(int limit);  // by path
 
   // Healthy and failed files that are `path` or lie below it.

@@ -123,6 +123,18 @@ Result<std::optional<ImageId>> Catalog::image_by_path(const std::string& path) {
   });
 }
 
+Result<std::unordered_set<std::string>> Catalog::known_files(std::span<const std::string> paths) {
+  return impl_->read([&](sql::Connection& c) -> Result<std::unordered_set<std::string>> {
+    std::unordered_set<std::string> known;
+    auto rows =
+        TRY(c.query("SELECT path FROM files WHERE path IN (SELECT unnest(?::VARCHAR[])) AND "
+                    "image_id IS NOT NULL",
+                    {paths}));
+    while (rows.next()) known.insert(rows.text(0));
+    return known;
+  });
+}
+
 Result<std::vector<FailedFile>> Catalog::failed_files(int limit) {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<FailedFile>> {
     std::vector<FailedFile> failed;

@@ -70,6 +70,8 @@ TEST_F(CatalogTest, FailuresAreListedByPathAndHealed) {
   EXPECT_EQ(must(catalog->failed_files(1)).size(), 1u);
   EXPECT_EQ(must(catalog->counts()).failed_files, 2);
   EXPECT_EQ(must(catalog->image_by_path("/z")), std::nullopt);
+  const Strings asked{"/a", "/z", "/nowhere"};
+  EXPECT_EQ(must(catalog->known_files(asked)), (std::unordered_set<std::string>{"/a"}));
 
   commit(*catalog, {picture("/z", "z")});
   EXPECT_EQ(must(catalog->counts()).failed_files, 1);

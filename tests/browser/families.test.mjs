@@ -59,6 +59,27 @@ check('a family is named as one, and that can be taken back', async page => {
   for (const name of FRIENDS) assert.equal(await category(name), '');
 });
 
+check('an answer that comes late does not take the place of a newer one', async page => {
+  let asked = 0, release;
+  const held = new Promise(resolve => (release = resolve));
+  await page.route('**/api/v1/families', async route => {
+    const first = ++asked === 1, response = await route.fetch();
+    if (first) await held;
+    await route.fulfill({ response });
+  });
+  await page.goto('/families');
+  await becomes(() => groups(page), [ALONE, FRIENDS, OTHERS]);
+  await field(page, 'friend').fill('Late Friend');
+  await name_it(page, 'friend').click();
+  const named = list(page, 'Categories').getByRole('link', { name: 'Late Friend' });
+  await named.waitFor();
+  await Promise.all([page.waitForResponse('**/api/v1/families'), release()]);
+  await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 300)));
+  assert.equal(await named.count(), 1);
+  await button(page, 'Undo').click();
+  await becomes(() => groups(page), [ALONE, FRIENDS, OTHERS]);
+});
+
 check('what one of them is called is proposed, and names that there are', async page => {
   await page.goto(`/image/${await number_of(at.server.address, 'other1.png')}`);
   await page.getByRole('combobox', { name: 'Category' }).fill('Otherness');

@@ -16,7 +16,7 @@ const at = served(folder => {
 });
 const { check } = at;
 
-const LOST = { expects: [/ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK|Failed to fetch|when fetching the script|status of 503/] };
+const LOST = { expects: [/ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK|Failed to fetch|when fetching the script|status of 503/] };
 const crash = () => at.server.end('SIGKILL');
 const come_back = async () => {
   at.server = await started(at.library, program, ['serve', '--port', String(at.server.port), '--json']);

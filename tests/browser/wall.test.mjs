@@ -119,11 +119,11 @@ check('back and forward keep the place, and the image that was opened has the fo
   await until(async () => (await scrolled(page)) === 0, 'it begins at the top');
   await page.goBack();
   await becomes(() => page.evaluate(() => document.activeElement.getAttribute('href')), href);
-  assert.ok(Math.abs((await scrolled(page)) - y) < 2, `${await scrolled(page)}, not ${y}`);
+  await until(async () => Math.abs((await scrolled(page)) - y) < 2, `at ${y}`);
   await page.goForward();
   await button(page, 'Back').click();
   await becomes(() => page.evaluate(() => document.activeElement.getAttribute('href')), href);
-  assert.ok(Math.abs((await scrolled(page)) - y) < 2);
+  await until(async () => Math.abs((await scrolled(page)) - y) < 2, `at ${y} again`);
   // Even after a reload, when all has to be loaded anew.
   await page.reload();
   await until(async () => Math.abs((await scrolled(page)) - y) < 2, 'the place after a reload');
