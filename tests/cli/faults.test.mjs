@@ -7,21 +7,11 @@ import path from 'node:path';
 import test from 'node:test';
 import sharp from 'sharp';
 import { started } from '../http/server.mjs';
-import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
+import { copy_into, environment, json, mimeme, pick_stamps, program, random_of, scratch } from './mimeme.mjs';
 import { after_power_cut, changes, put_back } from './power.mjs';
 
 const disk = process.env.FAULTY_DISK ?? 'build/release/tests/libfaulty_disk.so';
 const count = Number(process.env.MIMEME_FAULTS ?? 4), seed = Number(process.env.MIMEME_SEED ?? 7);
-
-// Mulberry32.
-function random_of(state) {
-  return () => {
-    state = (state + 0x6D2B79F5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const root = scratch(), library = path.join(root, 'library'), log_file = path.join(root, 'log');
 const pictures = path.join(root, 'pictures'), stamps = pick_stamps(60);

@@ -11,8 +11,8 @@ export async function serve(library, ...args) {
   return started(library, program, ['serve', '--port', '0', '--json', ...args]);
 }
 
-// Any command that becomes the server. `rss` is what it holds of memory, in kB; `end` sends SIGTERM, or what else it is
-// told to, and resolves to its exit status.
+// Any command that becomes the server, whose process is `pid`. `rss` is what it holds of memory, in kB; `end` sends SIGTERM,
+// or what else it is told to, and resolves to its exit status.
 export async function started(library, command, args) {
   const child = spawn(command, args, { env: environment(library), stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(child, 'close').then(([code]) => code);
@@ -26,5 +26,5 @@ export async function started(library, command, args) {
     child.kill(signal);
     return closed;
   };
-  return { address, port: Number(new URL(address).port), rss, end };
+  return { address, pid: child.pid, port: Number(new URL(address).port), rss, end };
 }

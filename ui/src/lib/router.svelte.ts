@@ -10,7 +10,10 @@ class Router {
   /** Goes to another view, or with `replace` gives this one another address. */
   go(to: string, { replace = false } = {}) {
     const url = new URL(to, location.href);
-    if (!replace) remember();
+    if (!replace) {
+      remember();
+      restoring?.abort();
+    }
     history[replace ? 'replaceState' : 'pushState'](replace ? history.state : { inside: true }, '', url);
     const moved = url.pathname !== location.pathname || decode(url.pathname) !== this.path;
     this.#take();
@@ -27,14 +30,15 @@ class Router {
 
   start() {
     history.scrollRestoration = 'manual';
+    let timer: ReturnType<typeof setTimeout>;
     restore();
     addEventListener('popstate', () => {
+      clearTimeout(timer); // where the view was that one came from
       this.returned = true;
       this.#take();
       focusMain();
       restore();
     });
-    let timer: ReturnType<typeof setTimeout>;
     addEventListener('scroll', () => {
       clearTimeout(timer);
       timer = setTimeout(remember, 200);
@@ -72,8 +76,11 @@ function focusMain() {
   document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
 }
 
+/** Aborted when the view is where it was left. */
+let restoring: AbortController | undefined;
+
 function remember() {
-  history.replaceState({ ...history.state, scroll: scrollY }, '');
+  if (!restoring || restoring.signal.aborted) history.replaceState({ ...history.state, scroll: scrollY }, '');
 }
 
 /** Scrolls to where the view was left, as soon as it is long enough, unless the user scrolls first. */
@@ -82,7 +89,7 @@ async function restore() {
   await tick();
   if (typeof target !== 'number' || !target) return;
   const until = performance.now() + 4000;
-  const stop = new AbortController();
+  const stop = (restoring = new AbortController());
   for (const kind of ['wheel', 'touchstart', 'keydown', 'popstate']) {
     addEventListener(kind, () => stop.abort(), { signal: stop.signal, passive: true });
   }
