@@ -8,6 +8,7 @@
 // preprocessing. He et al., "Deep Residual Learning for Image Recognition", 2015.
 
 import { parseArgs } from 'node:util';
+import { random_of } from '../tools/random.mjs';
 import { publish } from './files.mjs';
 import { OnnxGraph } from './onnx.mjs';
 
@@ -16,20 +17,9 @@ const EXPANSION = { 18: 1, 50: 4 };
 const CLASSES = 1000;
 const SIDE = 224;
 
-/** Uniform numbers in [0, 1) from a 32-bit seed (mulberry32): the same on every machine. */
-function randomFrom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 function makeResnet(depth, seed) {
   const graph = new OnnxGraph(`resnet${depth}`);
-  const random = randomFrom(seed);
+  const random = random_of(seed);
 
   /**
    * He's initialisation for layers followed by ReLU: variance 2 / fan-in keeps the size of

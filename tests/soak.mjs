@@ -10,8 +10,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { copy_into, files_below, json, mimeme, pick_stamps, random_of } from './cli/mimeme.mjs';
+import { copy_into, files_below, json, pick_stamps } from './cli/mimeme.mjs';
 import { serve } from './http/server.mjs';
+import { random_of } from '../tools/random.mjs';
 
 const { values } = parseArgs({ options: {
   minutes: { type: 'string', default: '120' }, restart: { type: 'string', default: '5' }, seed: { type: 'string', default: '7' },
@@ -23,7 +24,7 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-soak.')), library = path.join(root, 'library');
 const stamps = pick_stamps(160), words = ['dragonfly', 'NOT TODAY', 'penguin', 'monday', 'why', 'everyone', 'plan', 'never'];
-mimeme(library, 'add', '--no-words', path.dirname(copy_into(path.join(root, 'pictures'), stamps.slice(0, 60))[0]));
+json(library, 0, 'add', '--no-words', path.dirname(copy_into(path.join(root, 'pictures'), stamps.slice(0, 60))[0]));
 
 // A picture that there was not before.
 const picture = () => sharp(pick(stamps)).flatten({ background: { r: below(256), g: below(256), b: below(256) } })
@@ -35,38 +36,35 @@ const picture = () => sharp(pick(stamps)).flatten({ background: { r: below(256),
 // being asked when the server went is in doubt, until it is looked at; `doubted` is all that ever was.
 const known = new Map(), busy = new Set(), doubt = new Map(), doubted = new Set();
 const counts = {}, faults = [];
+const fault = text => {
+  faults.push(text);
+  console.error(text);
+};
 let server, stopping = false;
 
 class Gone extends Error {}
 
 async function ask(method, target, body, expected = [200, 201, 204]) {
-  const asked = server;
   let response, text;
   try {
-    response = await fetch(asked.address + target, { method, body, signal: AbortSignal.timeout(60_000) });
+    response = await fetch(server.address + target, { method, body, signal: AbortSignal.timeout(60_000) });
     text = await response.arrayBuffer();
   } catch (error) {
-    if (asked === server && !stopping) faults.push(`${method} ${target}: ${error.cause?.message ?? error.message}`);
+    if (!stopping) fault(`${method} ${target}: ${error.cause?.message ?? error.message}`);
     throw new Gone();
   }
   if (response.status === 503 && stopping) throw new Gone();  // it says that it ends
   counts[method] = (counts[method] ?? 0) + 1;
-  if (!expected.includes(response.status)) console.error(faults.at(faults.push(`${method} ${target}: ${response.status} ${Buffer.from(text)}`) - 1));
+  if (!expected.includes(response.status)) fault(`${method} ${target}: ${response.status} ${Buffer.from(text)}`);
   return /json/.test(response.headers.get('Content-Type')) ? JSON.parse(Buffer.from(text)) : undefined;
 }
-
-const form_of = bytes => {
-  const form = new FormData();
-  form.append('file', new Blob([bytes]), 'soak.jpg');
-  return form;
-};
 
 // Asks for a change of the image with these bytes, which has `now` and is to have `next`; undefined: none.
 async function change(sha256, next, request) {
   const now = known.get(sha256);
   busy.add(sha256);
   try {
-    next = await request() ?? next;
+    await request();
     if (next) known.set(sha256, next);
     else known.delete(sha256);
   } catch (error) {
@@ -79,30 +77,30 @@ async function change(sha256, next, request) {
 }
 
 const free = () => pick([...known.keys()].filter(sha256 => !busy.has(sha256) && !doubt.has(sha256)));
+
+async function edit(said) {
+  const sha256 = free();
+  if (!sha256) return;
+  const next = { ...known.get(sha256), ...said };
+  await change(sha256, next, () => ask('PATCH', `/api/v1/images/${next.id}`, JSON.stringify(said)));
+}
+
 const actions = {
   upload: [3, async () => {
     const bytes = await picture(), sha256 = createHash('sha256').update(bytes).digest('hex');
-    await change(sha256, { description: '', category: '' }, async () => {
-      const { image, error } = (await ask('POST', '/api/v1/images', form_of(bytes))).files?.[0] ?? {};
-      if (!image) faults.push(`an upload: ${JSON.stringify(error)}`);
-      return { id: image?.id, description: '', category: '' };
+    const form = new FormData(), next = { description: '', category: '' };
+    form.append('file', new Blob([bytes]), 'soak.jpg');
+    await change(sha256, next, async () => {
+      const { image, error } = (await ask('POST', '/api/v1/images', form)).files?.[0] ?? {};
+      if (!image) fault(`an upload: ${JSON.stringify(error)}`);
+      next.id = image?.id;
     });
   }],
-  describe: [2, async () => {
-    const sha256 = free();
-    if (!sha256) return;
-    const next = { ...known.get(sha256), description: `${pick(words)} ${below(1000)}` };
-    await change(sha256, next, () => ask('PATCH', `/api/v1/images/${next.id}`, JSON.stringify({ description: next.description })).then(() => next));
-  }],
-  name: [2, async () => {
-    const sha256 = free();
-    if (!sha256) return;
-    const next = { ...known.get(sha256), category: `family ${below(12)}` };
-    await change(sha256, next, () => ask('PATCH', `/api/v1/images/${next.id}`, JSON.stringify({ category: next.category })).then(() => next));
-  }],
+  describe: [2, () => edit({ description: `${pick(words)} ${below(1000)}` })],
+  name: [2, () => edit({ category: `family ${below(12)}` })],
   drop: [3, async () => {
     const sha256 = free();
-    if (sha256) await change(sha256, undefined, () => ask('DELETE', `/api/v1/images/${known.get(sha256).id}`).then(() => undefined));
+    if (sha256) await change(sha256, undefined, () => ask('DELETE', `/api/v1/images/${known.get(sha256).id}`));
   }],
   similar: [4, async () => ask('POST', '/api/v1/similar', await picture())],
   alike: [3, async () => {
@@ -135,12 +133,10 @@ async function client() {
 // What the server and its workers hold.
 function held() {
   const threads = fs.readdirSync(`/proc/${server.pid}/task`);
-  const children = threads.flatMap(thread => {
-    const file = `/proc/${server.pid}/task/${thread}/children`;
-    return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').match(/\d+/g) ?? [] : [];  // threads come and go
-  });
-  const rss = pid => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m)?.[1] ?? 0);
-  return { rss: rss(server.pid), workers: children.map(rss), files: fs.readdirSync(`/proc/${server.pid}/fd`).length,
+  const read = file => fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';  // threads and workers come and go
+  const children = threads.flatMap(thread => read(`/proc/${server.pid}/task/${thread}/children`).match(/\d+/g) ?? []);
+  const rss = pid => Number(read(`/proc/${pid}/status`).match(/^VmRSS:\s+(\d+) kB/m)?.[1] ?? 0);
+  return { rss: server.rss(), workers: children.map(rss), files: fs.readdirSync(`/proc/${server.pid}/fd`).length,
     threads: threads.length };
 }
 
@@ -152,7 +148,7 @@ async function settle() {
     const found = image && await ask('GET', `/api/v1/images/${image.id}`);
     const is = found && { id: image.id, description: found.described_by === 'user' ? found.description : '', category: found.category };
     const same = said => said ? is && is.description === said.description && is.category === said.category : !is;
-    if (!same(now) && !same(next)) faults.push(`${sha256} is ${JSON.stringify(is)}, neither ${JSON.stringify(now)} nor ${JSON.stringify(next)}`);
+    if (!same(now) && !same(next)) fault(`${sha256} is ${JSON.stringify(is)}, neither ${JSON.stringify(now)} nor ${JSON.stringify(next)}`);
     if (is) known.set(sha256, is);
     else known.delete(sha256);
   }
@@ -173,7 +169,7 @@ for (let life = 0; age() < minutes; ++life) {
   }
   stopping = true;
   const kill = life % 2 === 1, code = await server.end(kill ? 'SIGKILL' : 'SIGTERM');
-  if (!kill && code !== 0) faults.push(`SIGTERM: the server ended with ${code}`);
+  if (!kill && code !== 0) fault(`SIGTERM: the server ended with ${code}`);
   await Promise.all(clients);
   server = await serve(library);
   await settle();
@@ -184,7 +180,7 @@ await server.end();
 // server was killed is found by `add`.
 json(library, 0, 'add', '--no-words');
 const checked = json(library, 0, 'check', '--originals');
-if (!checked.clean) faults.push(`check: ${JSON.stringify(checked)}`);
+if (!checked.clean) fault(`check: ${JSON.stringify(checked)}`);
 json(library, 0, 'export', path.join(root, 'export'));
 const lines = fs.readFileSync(path.join(root, 'export/images.jsonl'), 'utf8').split('\n').filter(Boolean).map(line => JSON.parse(line));
 const uploads = lines.filter(({ paths }) => paths.some(file => file.startsWith(path.join(library, 'uploads'))));

@@ -13,6 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { random_of } from './random.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -27,14 +28,7 @@ process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
 const mimeme = (library, ...rest) =>
   execFileSync(args.mimeme, ['--library', library, '--quiet', ...rest], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-// mulberry32: the same library each time.
-let state = 7;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
+const random = random_of(7);
 const pick = (list) => list[Math.floor(random() * list.length)];
 
 // IEEE 754 binary16, by tables: all 65,536 values one way, a search the other.

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { sha256, writeWhole } from '../models/files.mjs';
+import { random_of } from './random.mjs';
 
 // Photographs, cut out cleanly and large enough. None ends in -1, -2 or -3: that is ours.
 const STAMPS = {
@@ -109,17 +110,6 @@ const COLOURS = [
   ['#f2e394', '#a89a2e'], ['#9fb8ff', '#3a52c4'],
 ];
 const SIZES = [[700, 700], [800, 640], [640, 740], [760, 680], [600, 600]];
-
-/** Uniform numbers in [0, 1) from a 32-bit seed (mulberry32). */
-function randomFrom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function shuffled(items, random) {
   const all = [...items];
@@ -262,7 +252,7 @@ if (before.key === key && before.files.every((file) => existsSync(file))) {
 const started = Date.now();
 for (const folder of [out, queries]) mkdirSync(folder, { recursive: true });
 
-const random = randomFrom(seed);
+const random = random_of(seed);
 const pick = (items) => items[Math.floor(random() * items.length)];
 const all = Object.entries(STAMPS).flatMap(([folder, names]) => names.map((n) => join(folder, n)));
 const files = [];

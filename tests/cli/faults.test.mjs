@@ -6,8 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import sharp from 'sharp';
+import { random_of } from '../../tools/random.mjs';
 import { started } from '../http/server.mjs';
-import { copy_into, environment, json, mimeme, pick_stamps, program, random_of, scratch } from './mimeme.mjs';
+import { copy_into, environment, json, mimeme, pick_stamps, program, scratch } from './mimeme.mjs';
 import { after_power_cut, changes, put_back } from './power.mjs';
 
 const disk = process.env.FAULTY_DISK ?? 'build/release/tests/libfaulty_disk.so';

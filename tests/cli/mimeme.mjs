@@ -53,16 +53,6 @@ export async function until(condition, what, seconds = 60) {
     assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
 }
 
-// Random numbers below 1, the same each time (mulberry32).
-export function random_of(state) {
-  return () => {
-    state = (state + 0x6D2B79F5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 // `count` stamp files, spread over the folders, in a fixed order.
 export function pick_stamps(count) {
   const all = fs.readdirSync(stamps, { recursive: true }).map(String).filter(f => f.endsWith('.png')).sort();

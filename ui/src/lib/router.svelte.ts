@@ -30,15 +30,14 @@ class Router {
 
   start() {
     history.scrollRestoration = 'manual';
-    let timer: ReturnType<typeof setTimeout>;
     restore();
     addEventListener('popstate', () => {
-      clearTimeout(timer); // where the view was that one came from
       this.returned = true;
       this.#take();
       focusMain();
       restore();
     });
+    let timer: ReturnType<typeof setTimeout>;
     addEventListener('scroll', () => {
       clearTimeout(timer);
       timer = setTimeout(remember, 200);
@@ -76,7 +75,7 @@ function focusMain() {
   document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
 }
 
-/** Aborted when the view is where it was left. */
+/** Aborted when the view is where it was left: until then its place is not to be remembered anew. */
 let restoring: AbortController | undefined;
 
 function remember() {
@@ -86,13 +85,13 @@ function remember() {
 /** Scrolls to where the view was left, as soon as it is long enough, unless the user scrolls first. */
 async function restore() {
   const target: unknown = history.state?.scroll;
-  await tick();
   if (typeof target !== 'number' || !target) return;
   const until = performance.now() + 4000;
   const stop = (restoring = new AbortController());
   for (const kind of ['wheel', 'touchstart', 'keydown', 'popstate']) {
     addEventListener(kind, () => stop.abort(), { signal: stop.signal, passive: true });
   }
+  await tick();
   const step = () => {
     if (stop.signal.aborted) return;
     scrollTo(0, target);
