@@ -372,6 +372,8 @@ int match_bench(const std::string& mimeme, const std::string& folder, const std:
 
 int main(int argc, char** argv) {
   using namespace mimeme;
+  std::setvbuf(stdout, nullptr, _IOLBF,
+               0);  // what is left in it would be printed by each child too
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 4) {
     std::fprintf(stderr,
