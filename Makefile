@@ -18,9 +18,11 @@ demo: build  ## index real pictures and search them
 	@tools/demo build/release/mimeme
 
 test: build  ## every test
+	@tools/postgres install
 	@ctest --preset release
 
 sanitize: setup  ## the unit tests under ASan + UBSan and under TSan
+	@tools/postgres install
 	@cmake --workflow --preset dev
 	@cmake --workflow --preset tsan
 

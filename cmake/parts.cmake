@@ -21,6 +21,7 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)  # with FTS5
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq>=14)
 pkg_check_modules(LAPACKE_PC REQUIRED IMPORTED_TARGET lapacke openblas)
 add_library(LAPACKE::LAPACKE ALIAS PkgConfig::LAPACKE_PC)
 # RESTinio with standalone Asio: headers, and http_parser's library.

@@ -125,6 +125,11 @@ class CommandLine {
     app_.add_option("--library", context_.library, "The library's folder (or MIMEME_LIBRARY)")
         ->type_name("DIR")
         ->default_str("");
+    app_.add_option(
+            "--catalog", context_.catalog,
+            "A PostgreSQL server that keeps the catalog (or MIMEME_CATALOG, or mimeme.toml)")
+        ->type_name("ADDRESS")
+        ->default_str("");
     app_.add_flag("--json", context_.json, "Print the answer as JSON");
     app_.add_flag("-q,--quiet", context_.quiet, "Print no progress and no summary");
     app_.add_flag("-v,--verbose", verbose_, "Log what happens to standard error");
@@ -329,6 +334,17 @@ class CommandLine {
         "was;\n"
         "elsewhere, `mimeme --library THERE add THERE/uploads` finds the uploads.");
 
+    sub = command(app_, "copy", "Copy the catalog to a PostgreSQL server, or back into a folder",
+                  [this](const Context& c) { return copy_command(c, folder_); });
+    sub->add_option("TO", folder_, "The address of a server, or a folder that has no library yet")
+        ->required();
+    sub->footer(
+        "Everything that is not derived, in one transaction; then both sides are read and "
+        "compared.\n"
+        "Pictures stay where they are, uploads too. Afterwards:\n"
+        "  mimeme copy postgresql://mimeme@db.example/mimeme\n"
+        "  mimeme --library ~/here --catalog postgresql://mimeme@db.example/mimeme serve");
+
     sub = command(app_, "export", "Write the library as JSON lines and a NumPy array",
                   [this](const Context& c) { return export_command(c, folder_); });
     sub->add_option("FOLDER", folder_, "A folder that is empty or not there yet")->required();
@@ -452,7 +468,8 @@ class CommandLine {
 
   Run& chosen_;
   CLI::App app_{"mimeme: image search for memes, on your own machine", "mimeme"};
-  Context context_{.library = default_library(), .model_folders = model_folders()};
+  Context context_{
+      .library = default_library(), .catalog = default_catalog(), .model_folders = model_folders()};
   bool verbose_ = false;
   std::string log_format_ = "text";
   AddArguments add_;

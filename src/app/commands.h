@@ -45,6 +45,7 @@ struct Surroundings {
 // What every command is told.
 struct Context : Surroundings {
   std::string library;
+  std::string catalog;  // empty: what mimeme.toml says
   std::vector<std::string> model_folders;
   bool json = false;
   bool quiet = false;
@@ -113,6 +114,7 @@ Result<ExitCode> check_command(const Context& context, const CheckArguments& arg
 
 Result<ExitCode> backup_command(const Context& context, const std::string& folder);
 Result<ExitCode> export_command(const Context& context, const std::string& folder);
+Result<ExitCode> copy_command(const Context& context, const std::string& to);
 Result<ExitCode> import_command(const Context& context, const std::string& folder);
 
 struct PcaFitArguments {

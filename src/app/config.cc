@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/utf8.h"
+#include "store/catalog.h"
 
 namespace mimeme {
 namespace {
@@ -178,7 +179,21 @@ Result<Config> parse(const std::string& text) {
   Config config;
   for (const auto& [name, node] : parsed.table()) {
     const std::string key(name.str());
-    if (key != "describer" && key != "serve") return unknown(name, "[describer] or [serve]");
+    if (key == "catalog") {
+      if (!read_text(node, config.catalog) || !Catalog::is_server(config.catalog))
+        return wrong(name.source(),
+                     "`catalog` must be the address of a PostgreSQL server, as in "
+                     "catalog = \"postgresql://mimeme@db.example/mimeme\"");
+      continue;
+    }
+    if (key == "uploads") {
+      if (!read_text(node, config.uploads))
+        return wrong(name.source(),
+                     "`uploads` must be a folder, as in uploads = \"/srv/memes/uploads\"");
+      continue;
+    }
+    if (key != "describer" && key != "serve")
+      return unknown(name, "catalog, uploads, [describer] or [serve]");
     if (!node.is_table())
       return wrong(name.source(), "`" + key + "` must be a table: write [" + key + "]");
     if (key == "describer") config.describer = TRY(read_describer(*node.as_table()));

@@ -14,6 +14,9 @@
 namespace mimeme {
 
 struct Config {
+  std::string catalog;  // the address of a PostgreSQL server; empty: a file in the library's folder
+  std::string uploads;  // a folder for pictures that are sent; empty: the library's own
+
   // Who describes the pictures. Not configured, and nobody does, while base_url is empty.
   struct Describer {
     std::string base_url;

@@ -98,6 +98,13 @@ TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
   EXPECT_EQ(config->describer.timeout_seconds, 30);
 }
 
+TEST_F(ConfigTest, WhereTheCatalogAndUploadsAreIsRead) {
+  const auto config = read("catalog = \"postgres://h/memes\"\nuploads = \"/shared\"\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->catalog, "postgres://h/memes");
+  EXPECT_EQ(config->uploads, "/shared");
+}
+
 TEST_F(ConfigTest, WhatAServerIsReachedByIsRead) {
   const auto config = read(
       "[serve]\naddress = \"0.0.0.0\"\nproxies = [\"127.0.0.1\", \"10.0.0.0/8\", "
@@ -140,8 +147,13 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
   const std::string hosts =
       "2: `hosts` must be names in lower case without a port, as in hosts = [\"memes.example\"]";
   const std::pair<std::string, std::string> cases[] = {
-      {"\n\n[describe]\n", "3: `describe` is not known: write [describer] or [serve]"},
-      {"model = \"x\"", "1: `model` is not known: write [describer] or [serve]"},
+      {"\n\n[describe]\n",
+       "3: `describe` is not known: write catalog, uploads, [describer] or [serve]"},
+      {"model = \"x\"", "1: `model` is not known: write catalog, uploads, [describer] or [serve]"},
+      {"catalog = \"memes.db\"",
+       "1: `catalog` must be the address of a PostgreSQL server, as in catalog = "
+       "\"postgresql://mimeme@db.example/mimeme\""},
+      {"uploads = 3", "1: `uploads` must be a folder, as in uploads = \"/srv/memes/uploads\""},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
       {"serve = true", "1: `serve` must be a table: write [serve]"},

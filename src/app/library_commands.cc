@@ -157,9 +157,7 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
   const std::vector<std::string> roots = TRY(catalog.roots());
   const std::vector<FailedFile> failed =
       TRY(catalog.failed_files(arguments.failed ? INT32_MAX : 0));
-  std::error_code ignored;
-  const auto catalog_bytes =
-      static_cast<int64_t>(fs::file_size(fs::path(context.library) / "catalog.duckdb", ignored));
+  const int64_t catalog_bytes = TRY(catalog.bytes_on_disk());
 
   if (context.json) {
     Json::Array failures;
@@ -272,6 +270,47 @@ Result<ExitCode> backup_command(const Context& context, const std::string& folde
                count_of(summary.uploads, "upload"), human_bytes(summary.bytes));
   }
   return summary.missing.empty() ? kExitDone : kExitPartly;
+}
+
+Result<ExitCode> copy_command(const Context& context, const std::string& to) {
+  const std::stop_token stop = context.stop_on_interrupt();
+  ProgressBar bar(context);
+  const auto from = TRY(open_library(context, Library::Access::kRead, bar));
+  // To a server goes the catalog alone; a folder becomes a library.
+  std::unique_ptr<Library> library;
+  std::unique_ptr<Catalog> on_server;
+  if (Catalog::is_server(to))
+    on_server = TRY(Catalog::open(to, Catalog::Access::kReadWrite));
+  else
+    library = TRY(Library::open({.directory = to, .model_folders = context.model_folders},
+                                Library::Access::kCreate));
+  Catalog& catalog = library ? library->catalog() : *on_server;
+  const auto progress = [&](const char* what) {
+    return [&bar, what](const std::string& table, int64_t done, int64_t total) {
+      bar.update((what + table).c_str(), done, total);
+    };
+  };
+  const auto copied = TRY(from->catalog().copy_to(catalog, progress("copying "), stop));
+  const auto arrived = TRY(catalog.digests(progress("comparing ")));
+  if (library) TRY(library->refresh());
+  bar.clear();
+  int64_t rows = 0;
+  Json::Array tables;
+  for (size_t i = 0; i < copied.size(); ++i) {
+    if (copied[i] != arrived[i])
+      return Error{ErrorCode::kCorrupt, "the copy's table " + copied[i].table +
+                                            " is not what was copied: do not use it"};
+    rows += copied[i].rows;
+    tables.push_back(Json::Object{{"table", copied[i].table},
+                                  {"rows", copied[i].rows},
+                                  {"sha256", to_hex(copied[i].sha256)}});
+  }
+  if (context.json)
+    print_json(context, Json::Object{{"tables", std::move(tables)}});
+  else if (!context.quiet)
+    fmt::print(context.out, "{} of {} copied, and compared: the same on both sides\n",
+               count_of(rows, "row"), count_of(static_cast<int64_t>(copied.size()), "table"));
+  return kExitDone;
 }
 
 Result<ExitCode> export_command(const Context& context, const std::string& folder) {

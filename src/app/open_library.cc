@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "app/config.h"
+
 namespace mimeme {
 
 void SharedLibrary::GiveBack::operator()(SharedLibrary* shared) const {
@@ -37,7 +39,15 @@ Result<OpenedLibrary> open_library(const Context& context, Library::Access acces
     }
     return OpenedLibrary(held->library(), std::move(turn));
   }
+  Config config = TRY(read_config(context.library));
+  if (!context.catalog.empty()) config.catalog = context.catalog;
+  if (!config.catalog.empty() && !Catalog::is_server(config.catalog))
+    return Error{ErrorCode::kInvalidArgument,
+                 "--catalog takes the address of a PostgreSQL server, as in "
+                 "postgresql://mimeme@db.example/mimeme"};
   auto library = TRY(Library::open({.directory = context.library,
+                                    .catalog = std::move(config.catalog),
+                                    .uploads = std::move(config.uploads),
                                     .model_folders = context.model_folders,
                                     .merge = std::move(merge),
                                     .progress =

@@ -27,6 +27,8 @@ std::string default_library() {
   return chosen.empty() ? (data_home() / "mimeme").string() : chosen;
 }
 
+std::string default_catalog() { return environment("MIMEME_CATALOG"); }
+
 std::vector<std::string> model_folders() {
   std::vector<std::string> folders;
   if (std::istringstream list(environment("MIMEME_MODELS")); list.peek() != EOF) {

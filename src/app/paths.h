@@ -10,6 +10,9 @@ namespace mimeme {
 // MIMEME_LIBRARY, else $XDG_DATA_HOME/mimeme, else ~/.local/share/mimeme.
 std::string default_library();
 
+// MIMEME_CATALOG, else empty.
+std::string default_catalog();
+
 // MIMEME_MODELS (folders separated by ':'), else: the user's own ($XDG_DATA_HOME/mimeme-models),
 // the installed ones (beside the program: ../share/mimeme/models), the ones that `make setup`
 // built.

@@ -27,6 +27,7 @@ namespace mimeme {
 namespace {
 
 constexpr std::chrono::seconds kCommandsEndWithin{30};
+constexpr std::chrono::seconds kFollowEvery{1};  // what other processes do to a catalog on a server
 // The web app asks for some hundred thumbnails when a page is opened, and then as it is scrolled.
 constexpr double kRate = 50, kBurst = 1000;
 constexpr size_t kForm = 64 << 10;  // what a form may have around a picture of --max-bytes
@@ -202,7 +203,17 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   std::mutex mu;
   std::condition_variable_any stopped;
   std::unique_lock lock(mu);
-  stopped.wait(lock, stop, [] { return false; });
+  const auto never = [] { return false; };
+  if (library->options().catalog.empty()) stopped.wait(lock, stop, never);
+  // On a server's catalog others work too.
+  std::string told;
+  while (!stop.stop_requested()) {
+    stopped.wait_for(lock, stop, kFollowEvery, never);
+    const auto followed = library->catch_up();
+    const std::string trouble = followed ? "" : followed.error().message;
+    if (!trouble.empty() && trouble != told) log(LogLevel::kWarning, trouble);
+    told = trouble;
+  }
   // One that does not end in time ends with the process, which costs no more than kill −9.
   if (commands && !(*commands)->stop(kCommandsEndWithin)) {
     log(LogLevel::kWarning, "a command that was still at work has been broken off");

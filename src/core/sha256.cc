@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <vector>
 
 namespace mimeme {
@@ -15,6 +14,20 @@ namespace mimeme {
 Sha256 sha256(const void* data, size_t size) {
   Sha256 digest;
   EVP_Digest(data, size, digest.data(), nullptr, EVP_sha256(), nullptr);
+  return digest;
+}
+
+Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+}
+
+Sha256Hasher::~Sha256Hasher() { EVP_MD_CTX_free(context_); }
+
+void Sha256Hasher::update(const void* data, size_t size) { EVP_DigestUpdate(context_, data, size); }
+
+Sha256 Sha256Hasher::finish() {
+  Sha256 digest;
+  EVP_DigestFinal_ex(context_, digest.data(), nullptr);
   return digest;
 }
 
@@ -28,18 +41,14 @@ Result<Sha256> sha256_file(const std::string& path) {
     const auto code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
     return Error{code, path + ": " + std::strerror(errno)};
   }
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
-                                                                   &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  Sha256Hasher hasher;
   std::vector<char> buffer(1 << 20);
   while (file) {
     file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<size_t>(file.gcount()));
+    hasher.update(buffer.data(), static_cast<size_t>(file.gcount()));
   }
   if (!file.eof()) return Error{ErrorCode::kIo, path + ": cannot be read"};
-  Sha256 digest;
-  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
-  return digest;
+  return hasher.finish();
 }
 
 std::string to_hex(const Sha256& digest) {

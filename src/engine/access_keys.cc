@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -29,8 +30,20 @@ Result<std::string> make_secret(AccessKey& key) {
 
 Result<std::unique_ptr<AccessKeys>> AccessKeys::open(Catalog& catalog) {
   std::unique_ptr<AccessKeys> keys(new AccessKeys(catalog));
-  TRY(keys->change([] { return Result<>(); }));
+  TRY(keys->reload());
   return keys;
+}
+
+Result<> AccessKeys::reload() {
+  const Lock lock(change_mu_);
+  auto keys = TRY(catalog_.access_keys());
+  const auto before = all_.get();
+  all_.set(std::make_shared<const std::vector<AccessKey>>(keys));
+  const auto is_gone = [&](const AccessKey& key) {
+    return std::ranges::find(keys, key.hash, &AccessKey::hash) == keys.end();
+  };
+  if (before && std::ranges::any_of(*before, is_gone)) revoked();
+  return {};
 }
 
 template <typename Change>

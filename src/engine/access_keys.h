@@ -23,8 +23,12 @@ inline constexpr int kSessionDays = 30;
 
 class AccessKeys {
  public:
-  // REQUIRES: the catalog outlives it, and nobody else changes its keys meanwhile.
+  // REQUIRES: the catalog outlives it. What others change in it meanwhile counts from reload() on.
   static Result<std::unique_ptr<AccessKeys>> open(Catalog& catalog);
+
+  // Reads the keys again, as other processes may have changed them. If that fails they stay as
+  // they are.
+  Result<> reload();
 
   // Returns the secret. kConflict: there is one of this name; kInvalidArgument: the name is empty,
   // longer than 64 bytes, or has control characters in it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "base/log.h"
 #include "base/utf8.h"
@@ -78,13 +79,19 @@ Result<> Library::reopen(Access access) {
   lock_.reset();
   writable_ = access != Access::kRead;
   const fs::path directory = options_.directory;
-  const fs::path file = directory / "catalog.duckdb";
+  const bool on_server = Catalog::is_server(options_.catalog);
+  const std::string where = on_server ? options_.catalog : (directory / "catalog.duckdb").string();
   std::error_code error;
-  if (access != Access::kCreate && !fs::exists(file, error))
+  if (!on_server && access != Access::kCreate && !fs::exists(where, error))
     return error ? Error{ErrorCode::kIo, directory.string() + ": " + error.message()}
                  : Error{ErrorCode::kNotFound, "there is no library in " + directory.string() +
                                                    ": make one with `mimeme add FOLDER`"};
-  if (writable_) {
+  if (on_server && fs::exists(directory / "catalog.duckdb", error))
+    return Error{ErrorCode::kInvalidArgument,
+                 directory.string() +
+                     ": has a catalog of its own, catalog.duckdb; a library on a "
+                     "server needs another --library folder"};
+  if (writable_ || on_server) {
     fs::create_directories(directory / "index", error);
     if (error) return Error{ErrorCode::kIo, directory.string() + ": " + error.message()};
   }
@@ -98,8 +105,29 @@ Result<> Library::reopen(Access access) {
     fs::remove(directory / "index/flat.bin", error);  // what vectors.bin was before it had a graph
   }
   catalog_ = TRY(
-      Catalog::open(file, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
+      Catalog::open(where, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
+  TRY(claim_indexes());
   open_features();
+  return {};
+}
+
+// The indexes count the changes of one catalog: of another's numbers they would believe that they
+// were their own. So they say whose they are.
+Result<> Library::claim_indexes() {
+  const fs::path folder = fs::path(options_.directory) / "index", owner = folder / "catalog";
+  const std::string id = TRY(catalog_->id());
+  std::string claimed;
+  if (std::ifstream file(owner); file) std::getline(file, claimed);
+  if (claimed == id) return {};
+  if (!writable_)
+    return Error{ErrorCode::kConflict,
+                 folder.string() + ": is of another catalog; open it once for writing"};
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (!error) fs::create_directories(folder, error);
+  if (!error && !id.empty() && !(std::ofstream(owner) << id << std::endl))
+    error = std::make_error_code(std::errc::io_error);
+  if (error) return Error{ErrorCode::kIo, folder.string() + ": " + error.message()};
   return {};
 }
 
@@ -183,7 +211,8 @@ Result<> Library::refresh_vectors() {
         const HalfRows page =
             TRY(catalog_->embeddings(model->id, Catalog::Which::kWithoutVector, 0, kPage));
         if (page.ids.empty()) break;
-        TRY(catalog_->add_vectors({.ids = page.ids, .rows = current.project(to_float(page.rows))}));
+        TRY(catalog_->add_vectors(projection->id,
+                                  {.ids = page.ids, .rows = current.project(to_float(page.rows))}));
         done += static_cast<int64_t>(page.ids.size());
         options_.progress("projecting", done, counts.embedded);
       }
@@ -263,7 +292,7 @@ Result<> Library::replace_projection(const ProjectionRecord& record) {
   const Searchable next{.record = record,
                         .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
                         .index = nullptr};
-  TRY(catalog_->begin_projection(record));
+  const ProjectionId begun = TRY(catalog_->begin_projection(record));
   const int64_t total = TRY(catalog_->counts()).embedded;
   int64_t done = 0;
   for (ImageId after = 0;;) {
@@ -271,12 +300,11 @@ Result<> Library::replace_projection(const ProjectionRecord& record) {
         TRY(catalog_->embeddings(record.model, Catalog::Which::kAll, after, kPage));
     if (page.ids.empty()) break;
     after = page.ids.back();
-    TRY(catalog_->add_projected({.ids = page.ids, .rows = next.project(to_float(page.rows))}));
+    TRY(catalog_->add_vectors(begun, {.ids = page.ids, .rows = next.project(to_float(page.rows))}));
     done += static_cast<int64_t>(page.ids.size());
     options_.progress("projecting", done, total);
   }
-  TRY(catalog_->commit_projection());
-  return {};
+  return catalog_->commit_projection(begun);
 }
 
 Result<> Library::publish() {
@@ -336,6 +364,21 @@ Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by)
   if (followed) return followed;
   log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
   return std::shared_ptr<VectorIndex>();
+}
+
+std::string Library::uploads() const {
+  const fs::path folder = options_.uploads.empty() ? "uploads" : options_.uploads;
+  return fs::weakly_canonical(fs::absolute(options_.directory)) / folder;
+}
+
+Result<> Library::catch_up() {
+  TRY(access_keys_->reload());
+  const Catalog::Version version = TRY(catalog_->version());
+  if (version == followed_) return {};
+  TRY(refresh_pictures());
+  TRY(refresh_words());
+  followed_ = version;
+  return {};
 }
 
 Result<> Library::refresh_pictures() {

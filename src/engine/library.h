@@ -42,6 +42,8 @@ inline constexpr int64_t kPcaMinImages = 256;
 
 struct LibraryOptions {
   std::string directory;
+  std::string catalog;  // the address of a PostgreSQL server; empty: a file in `directory`
+  std::string uploads;  // where pictures are kept that are sent; empty: "uploads" in `directory`
   std::vector<std::string> model_folders;      // see model/registry.h
   std::string default_model = "inception-v3";  // of a library that has no vectors yet
   std::string text_model = "minilm-l6-v2";     // what texts mean
@@ -111,6 +113,7 @@ class Library {
 
   const std::string& directory() const { return options_.directory; }
   const LibraryOptions& options() const { return options_; }
+  std::string uploads() const;
   Catalog& catalog() const { return *catalog_; }
   AccessKeys& access_keys() const { return *access_keys_; }
   Registry registry() const { return Registry(options_.model_folders); }
@@ -135,6 +138,9 @@ class Library {
   // has no vector yet, and brings the indexes up to date, in memory and on disk. Nothing is decoded
   // or embedded.
   Result<> refresh();
+  // Takes over what other processes have changed in a catalog on a server: indexes and keys. Cheap
+  // if nothing has changed; for one thread at a time.
+  Result<> catch_up();
   // The words' indexes only, or those of pictures.
   Result<> refresh_words();
   Result<> refresh_pictures();
@@ -164,6 +170,7 @@ class Library {
   Result<> refresh_vectors();
   Result<> publish();
   Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
+  Result<> claim_indexes();
   void open_features();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();
@@ -177,6 +184,7 @@ class Library {
   std::unique_ptr<Catalog> catalog_;         // constant after open()
   std::unique_ptr<AccessKeys> access_keys_;  // constant after open()
   bool writable_ = false;                    // constant after open()
+  Catalog::Version followed_;                // catch_up()'s own
   Mutex derive_mu_;                          // one derivation at a time
   Snapshot<Searchable> searchable_;
   Snapshot<Words> words_;

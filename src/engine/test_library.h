@@ -20,6 +20,7 @@
 
 #include "core/sha256.h"
 #include "engine/library.h"
+#include "store/test_schema.h"
 
 namespace mimeme {
 
@@ -200,9 +201,16 @@ class LibraryTest : public testing::Test {
     return Library::open(options(), access);
   }
 
+  // REQUIRES: nobody has it open.
+  void take_library_away() {
+    std::filesystem::remove_all(root_ / "library");
+    if (schema_.is_on_server()) schema_.empty();
+  }
+
   LibraryOptions options() {
     return {
         .directory = root_ / "library",
+        .catalog = schema_.address(),
         .model_folders = {root_ / "models"},
         .default_model = "small",
         .text_model = "meaning",
@@ -232,6 +240,7 @@ class LibraryTest : public testing::Test {
             }};
   }
 
+  TestSchema schema_;
   std::filesystem::path root_;
   FakeEncoder::Fails fails_;                // of encoders made from now on
   std::set<std::string> broken_;            // models of words that do not open

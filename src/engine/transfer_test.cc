@@ -21,7 +21,7 @@ class TransferTest : public LibraryTest {
       EXPECT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
       EXPECT_TRUE(export_library(**library, root_ / "export", kQuiet));
     }
-    fs::remove_all(root_ / "library");
+    take_library_away();
     return root_ / "export";
   }
 
@@ -72,7 +72,7 @@ TEST_F(TransferTest, TheUsersWordsComeBackAndThoseHereStand) {
     ASSERT_TRUE(catalog.say_not_duplicates(one, {&two, 1}));
     ASSERT_TRUE(export_library(**library, root_ / "export", kQuiet));
   }
-  fs::remove_all(root_ / "library");
+  take_library_away();
   const auto library = open();
   ASSERT_TRUE(ingest(**library, {.roots = {pictures()}}, {}));
   Catalog& catalog = (*library)->catalog();

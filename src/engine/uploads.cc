@@ -37,9 +37,7 @@ void drop(const std::string& path) {
 }  // namespace
 
 Uploads::Uploads(Library& library, const DecodeLimits& limits)
-    : library_(library),
-      limits_(limits),
-      directory_(fs::weakly_canonical(fs::absolute(library.directory())) / "uploads") {}
+    : library_(library), limits_(limits), directory_(library.uploads()) {}
 
 std::string upload_name(const std::string& name, const std::string& format) {
   std::string clean;

@@ -510,6 +510,7 @@ TEST_F(WordsTest, DamageInsideTheTextIndexCostsNothing) {
 }
 
 TEST_F(WordsTest, AnOlderCatalogPutBackIsNotSearchedWithNewerIndexes) {
+  ONLY_IN_A_FILE();
   add_meme(1, "first");
   const fs::path catalog = root_ / "library" / "catalog.duckdb";
   {

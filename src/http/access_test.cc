@@ -127,6 +127,7 @@ TEST_F(AccessTest, KeysAndSessionsOutliveTheProcess) {
 }
 
 TEST_F(AccessTest, TheSecretIsNotKept) {
+  ONLY_IN_A_FILE();
   const std::string secret = key("a", Scope::kAdmin);
   ASSERT_TRUE(library_->catalog().checkpoint());
   library_.reset();

@@ -143,9 +143,7 @@ Result<Json::Object> status_to_json(Library& library) {
   const auto active = TRY(catalog.active_model());
   const auto projection = TRY(catalog.projection());
   const auto searchable = library.searchable();
-  std::error_code ignored;
-  const auto catalog_bytes = static_cast<int64_t>(
-      std::filesystem::file_size(library.directory() + "/catalog.duckdb", ignored));
+  const int64_t catalog_bytes = TRY(catalog.bytes_on_disk());
   Json model, projected;
   if (active) model = active->name;
   if (projection) {

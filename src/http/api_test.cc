@@ -156,7 +156,7 @@ TEST_F(ApiTest, WordsFindWithTheReason) {
 TEST_F(ApiTest, ALibraryThatWasEmptyWhenTheServerBeganIsSearchedByMeaningToo) {
   api_.reset();
   library_.reset();
-  std::filesystem::remove_all(root_ / "library");
+  take_library_away();
   library_ = *open();
   api_ = *Api::open(*library_, jobs_, events_, {.limits = {}, .jobs = {}});
   EXPECT_EQ(get("/api/v1/search?q=kitten")["hits"].array()->size(), 0U);

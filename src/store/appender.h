@@ -1,5 +1,5 @@
-// Appends rows to a table a chunk (2,048 rows) at a time: a hundred times faster than INSERT. Row
-// by row, in the order of the table's columns:
+// Appends rows to a table many at a time (DuckDB's appender, PostgreSQL's COPY): a hundred times
+// faster than INSERT. Row by row, in the order of the table's columns:
 //
 //     auto out = TRY(sql::Appender::open(connection, "files"));
 //     out.integer(1).text("/a.png").null();
@@ -22,24 +22,22 @@ namespace mimeme::sql {
 class Appender {
  public:
   static Result<Appender> open(Connection& connection, const char* table);
-  Appender(Appender&&) noexcept;
-  ~Appender();
 
   // The next column's value. REQUIRES: the type is the column's.
   Appender& integer(int64_t value);  // BIGINT, TIMESTAMP (microseconds)
-  Appender& real(float value);       // FLOAT
+  Appender& boolean(bool value);
+  Appender& real(float value);  // FLOAT
   Appender& text(std::string_view value);
   Appender& blob(Blob value);
-  Appender& floats(std::span<const float> values);  // FLOAT[n]; REQUIRES: n of them
+  Appender& floats(std::span<const float> values);  // vectors, FLOAT[n]; REQUIRES: n of them
   Appender& null();
 
-  Result<> end_row();  // REQUIRES: every column has its value
-  Result<> close();
+  Result<> end_row() { return sink_->end_row(); }  // REQUIRES: every column has its value
+  Result<> close() { return sink_->close(); }
 
  private:
-  struct State;
-  explicit Appender(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Appender(std::unique_ptr<Connection::Sink> sink) : sink_(std::move(sink)) {}
+  std::unique_ptr<Connection::Sink> sink_;
 };
 
 }  // namespace mimeme::sql

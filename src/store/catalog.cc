@@ -1,7 +1,10 @@
 #include "store/catalog.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "store/catalog_impl.h"
 #include "store/migrations.h"
 
@@ -14,6 +17,26 @@ Result<> Catalog::Impl::writable() const {
     return Error{ErrorCode::kIo,
                  "an earlier change could not be written to disk: make room, and restart"};
   return {};
+}
+
+Result<bool> Catalog::Impl::after_failed_commit(Error failed, const std::string& transaction_id) {
+  if (failed.code != ErrorCode::kUnavailable) {
+    commit_failed = database->dialect() == sql::Dialect::kDuckDb;
+    return failed;
+  }
+  // The server went away before it answered: it knows what became of the transaction.
+  for (Patience patience;;) {
+    auto committed = database->has_committed(transaction_id);
+    if (committed.ok() || !patience.wait()) return committed;
+  }
+}
+
+bool Patience::wait() {
+  if (left_.count() <= 0) return false;
+  std::this_thread::sleep_for(next_);
+  left_ -= next_;
+  next_ = std::min(next_ * 2, std::chrono::milliseconds(1000));
+  return true;
 }
 
 Result<int64_t> take(sql::Connection& connection, const char* counter, int64_t n) {
@@ -48,24 +71,49 @@ Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Catalog::~Catalog() = default;
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Access access) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access access) {
   auto impl = std::make_unique<Impl>();
   impl->access = access;
   const bool writes = access == Access::kReadWrite;
   impl->database = TRY(sql::Database::open(
-      path, writes ? sql::Database::Access::kReadWrite : sql::Database::Access::kReadOnly));
+      where, writes ? sql::Database::Access::kReadWrite : sql::Database::Access::kReadOnly));
   {
     const auto lease = TRY(impl->database->lease());
-    TRY(writes ? migrate(*lease, path) : check_schema(*lease, path));
-    if (writes) TRY(impl->write(*lease, drop_unfinished_projection));
+    const std::string& name = impl->database->name();
+    TRY(writes ? migrate(*lease, name) : check_schema(*lease, name));
+    // Of a server's, another process may be at work on it.
+    if (writes && lease->dialect() == sql::Dialect::kDuckDb)
+      TRY(impl->write(*lease, drop_unfinished_projection));
   }
   return std::make_unique<Catalog>(std::move(impl));
+}
+
+bool Catalog::is_server(std::string_view where) { return sql::Database::is_server(where); }
+
+Result<std::string> Catalog::id() {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return std::string();
+  return impl_->read([](sql::Connection& c) -> Result<std::string> {
+    auto rows = TRY(c.query("SELECT id FROM identity"));
+    return rows.next() ? rows.text(0) : std::string();
+  });
+}
+
+Result<Catalog::Version> Catalog::version() {
+  return impl_->read([](sql::Connection& c) -> Result<Version> {
+    auto rows =
+        TRY(c.query("SELECT (SELECT last FROM counters WHERE name = 'change'), "
+                    "(SELECT last FROM counters WHERE name = 'text'), "
+                    "(SELECT coalesce(max(id), 0) FROM projections WHERE is_current)"));
+    rows.next();
+    return Version{
+        .change = rows.integer(0), .text = rows.integer(1), .projection = rows.integer(2)};
+  });
 }
 
 Result<std::vector<std::string>> Catalog::roots() {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<std::string>> {
     std::vector<std::string> roots;
-    auto rows = TRY(c.query("SELECT path FROM roots ORDER BY path"));
+    auto rows = TRY(c.query("SELECT path FROM roots ORDER BY path COLLATE \"C\""));
     while (rows.next()) roots.push_back(rows.text(0));
     return roots;
   });
@@ -84,8 +132,8 @@ Result<ModelId> Catalog::register_model(const ModelRecord& model) {
     auto rows = TRY(c.query("SELECT id FROM models WHERE digest = ?", {model.digest}));
     if (rows.next()) return rows.integer(0);
     const ModelId id = TRY(take(c, "model", 1));
-    TRY(c.run("INSERT INTO models VALUES (?, ?, ?, ?, make_timestamp(epoch_us(now())), false)",
-              {id, model.name, model.digest, int64_t{model.dim}}));
+    TRY(c.run("INSERT INTO models VALUES (?, ?, ?, ?, make_timestamp(?), false)",
+              {id, model.name, model.digest, int64_t{model.dim}, now_us()}));
     return id;
   });
 }
@@ -133,8 +181,11 @@ Result<CatalogCounts> Catalog::counts() {
 
 Result<std::string> Catalog::write_copy() { return impl_->database->write_copy(); }
 
+Result<int64_t> Catalog::bytes_on_disk() { return impl_->database->bytes_on_disk(); }
+
 Result<> Catalog::checkpoint() {
   const auto lease = TRY(impl_->database->lease());
+  if (lease->dialect() == sql::Dialect::kPostgreSql) return {};  // it does that by itself
   Lock lock(impl_->write_mu);
   TRY(impl_->writable());
   // FORCE: waits for running readers, where a plain CHECKPOINT refuses.

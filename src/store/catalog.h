@@ -1,5 +1,5 @@
-// The catalog: the durable truth of a library, in one DuckDB file. Typed operations; no SQL leaves
-// this layer.
+// The catalog: the durable truth of a library, in one DuckDB file or on a PostgreSQL server. Typed
+// operations; no SQL leaves this layer.
 //
 // What it holds: files (paths on disk), images (contents, by SHA-256), models, raw embeddings (f16,
 // the truth), and what is derived from them: the current projection (PCA or none) and the reduced
@@ -7,11 +7,16 @@
 //
 // Threads: every method may be called from any thread at the same time; each call leases a
 // connection of its own. Durability: a method that returns without an error has its changes on disk
-// (DuckDB commits with fsync); one that returns an error has changed nothing. After a commit that
-// failed (kIo, a full disk) the catalog only reads, until it is opened again. Processes: one may
-// open it kReadWrite, or several kReadOnly (DuckDB's own lock; engine/library says who holds it
-// before it comes to that); once in a process. A process that has it open must not open and close
-// the file by other means: that drops the lock (fcntl).
+// (DuckDB commits with fsync, PostgreSQL as it is configured); one that returns an error has
+// changed nothing.
+//
+// A file: after a commit that failed (kIo, a full disk) the catalog only reads, until it is opened
+// again. Processes: one may open it kReadWrite, or several kReadOnly (DuckDB's own lock;
+// engine/library says who holds it before it comes to that); once in a process. A process that has
+// it open must not open and close the file by other means: that drops the lock (fcntl).
+// A server: any number of processes may open it either way; those that write take turns. One that
+// has gone is waited for, for ten seconds; then kUnavailable, also if nobody can say whether the
+// change was done.
 // Errors: kConflict for a catalog of a newer version, or of an older one when kReadOnly; kCorrupt;
 // kBusy when another process has it; kIo (disk full too); kInvalidArgument for a write when
 // kReadOnly; kNotFound where stated.
@@ -24,7 +29,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -170,11 +177,25 @@ class Catalog {
  public:
   enum class Access { kReadWrite, kReadOnly };
 
-  // Creates the file if it is not there (kReadWrite), and runs the migrations that it lacks. `path`
-  // ":memory:" for tests. kNotFound if it is not there (kReadOnly). A reader also sees what a
-  // killed writer left in the write-ahead log.
-  static Result<std::unique_ptr<Catalog>> open(const std::string& path, Access access);
+  // `where`: a file, or the address of a PostgreSQL server (sql::Database::open). Creates the file
+  // or the tables if they are not there (kReadWrite), and runs the migrations that they lack.
+  // ":memory:" for tests. kNotFound if there is none (kReadOnly). A reader also sees what a killed
+  // writer left in the write-ahead log.
+  static Result<std::unique_ptr<Catalog>> open(const std::string& where, Access access);
+  // The address of a PostgreSQL server: "postgresql://…" or "postgres://…".
+  static bool is_server(std::string_view where);
   ~Catalog();
+
+  // Which catalog on a server this is, never the same for two; empty: one in a file.
+  Result<std::string> id();
+
+  // Differs once anything has changed that indexes follow.
+  struct Version {
+    int64_t change = 0, text = 0;
+    ProjectionId projection = 0;
+    bool operator==(const Version&) const = default;
+  };
+  Result<Version> version();
 
   // ---- folders that were added, so that they can be scanned again
   Result<std::vector<std::string>> roots();
@@ -280,15 +301,14 @@ class Catalog {
 
   // ---- derived: projection and reduced vectors
   Result<std::optional<ProjectionRecord>> projection();
-  // Starts a new generation of vectors beside the current one. Adds go there until
-  // commit_projection swaps it in, in one transaction; a generation that was never committed
-  // vanishes on the next open or begin.
-  Result<> begin_projection(const ProjectionRecord& projection);
-  Result<> add_projected(const FloatRows& rows);
-  Result<ProjectionId> commit_projection();
-  // Appends vectors of the current projection; replaces those that are there. Here and in
-  // add_projected, images that have no embedding (any more) are passed over.
-  Result<> add_vectors(const FloatRows& rows);
+  // Starts a new generation of vectors beside the current one, which commit_projection puts in its
+  // place, in one transaction; one that was never committed vanishes on the next open or begin.
+  Result<ProjectionId> begin_projection(const ProjectionRecord& projection);
+  // Appends vectors to the current generation, or to the one that was begun; replaces those that
+  // are there. Images that have no embedding (any more) are passed over. Here and in
+  // commit_projection, kConflict: another generation has taken the place of this one.
+  Result<> add_vectors(ProjectionId generation, const FloatRows& rows);
+  Result<> commit_projection(ProjectionId begun);
   // Vectors changed after `seq` (0: all), in order of seq, at most `limit`.
   Result<FloatRows> vectors_since(int64_t seq, int limit);
   Result<std::optional<std::vector<float>>> vector(ImageId id);
@@ -410,9 +430,26 @@ class Catalog {
   // Every broken invariant, one sentence each; derived ones are mended when the catalog is writable
   // and say so.
   Result<std::vector<std::string>> check();
+  // What a catalog holds that is not derived, a table at a time: how many rows, and a checksum of
+  // all of them that does not depend on where it is kept.
+  struct TableDigest {
+    std::string table;
+    int64_t rows = 0;
+    Sha256 sha256{};
+    bool operator==(const TableDigest&) const = default;
+  };
+  using Progress = std::function<void(const std::string& table, int64_t done, int64_t total)>;
+  Result<std::vector<TableDigest>> digests(const Progress& progress);
+  // Copies all that into `to`, in one transaction; what is derived is made there anew. Returns the
+  // digests of what was read. kConflict: `to` is not empty. kCancelled: nothing was copied.
+  Result<std::vector<TableDigest>> copy_to(Catalog& to, const Progress& progress,
+                                           const std::stop_token& stop = {});
+
   // A copy of the catalog as of one moment, while others read and write:
   // sql::Database::write_copy().
   Result<std::string> write_copy();
+  // What it takes on disk, but for the write-ahead log.
+  Result<int64_t> bytes_on_disk();
   // Folds the write-ahead log into the file.
   Result<> checkpoint();
 

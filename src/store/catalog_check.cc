@@ -33,12 +33,11 @@ constexpr Invariant kInvariants[] = {
      "NOT EXISTS (SELECT 1 FROM models WHERE id = model_id AND dim * 2 = octet_length(vector))",
      "embeddings that do not fit a model"},
     // binary16, low byte first: infinite or NaN are those whose five bits of exponent are all set.
-    {"embeddings", "regexp_matches(hex(vector), '^(?:....)*..[7F][C-F]')",
+    {"embeddings", "hex(vector) ~ '^(....)*..[7F][C-F].*$'",
      "embeddings with a number that is not finite"},
     {"embeddings",
      "(image_id, model_id) IN "
-     "(SELECT (image_id, model_id) FROM embeddings GROUP BY image_id, model_id HAVING count(*) > "
-     "1)",
+     "(SELECT image_id, model_id FROM embeddings GROUP BY image_id, model_id HAVING count(*) > 1)",
      "embeddings of an image that has another one"},
     {"readings", "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id)",
      "readings of images that are not there"},
@@ -61,7 +60,7 @@ constexpr Invariant kInvariants[] = {
      "pairs that are no duplicates, of images that are not there"},
     {"access_keys",
      "octet_length(hash) <> 32 OR name IN (SELECT name FROM access_keys GROUP BY name "
-     "HAVING count(*) FILTER (expires_at IS NULL) <> 1)",
+     "HAVING count(*) FILTER (WHERE expires_at IS NULL) <> 1)",
      "keys of the same name, or sessions of none"},
     {"texts",
      "NOT EXISTS (SELECT 1 FROM images WHERE id = image_id) OR image_id IN "
@@ -73,20 +72,30 @@ constexpr const char* kImagesWithoutText =
     "FROM images WHERE NOT EXISTS (SELECT 1 FROM texts WHERE image_id = id)";
 
 // Projections whose numbers do not fit one another, their model, or the table of vectors.
-constexpr const char* kBrokenProjections =
-    "FROM projections p WHERE is_current AND NOT ("
-    "EXISTS (SELECT 1 FROM models WHERE id = p.model_id AND is_active AND dim = p.input_dim) "
-    "AND EXISTS (SELECT 1 FROM duckdb_columns() WHERE table_name = 'vectors' "
-    "  AND column_name = 'vec' AND data_type = 'FLOAT[' || p.output_dim || ']') "
-    "AND octet_length(mean) IN (0, 4 * input_dim) "
-    "AND octet_length(components) IN (0, 4 * input_dim * output_dim))";
+std::string broken_projections(sql::Dialect dialect) {
+  const std::string fits_table =
+      dialect == sql::Dialect::kDuckDb
+          ? "EXISTS (SELECT 1 FROM duckdb_columns() WHERE table_name = 'vectors' "
+            "AND column_name = 'vec' AND data_type = 'FLOAT[' || p.output_dim || ']')"
+          : "NOT EXISTS (SELECT 1 FROM vectors WHERE vector_dims(vec) <> p.output_dim)";
+  return "FROM projections p WHERE is_current AND NOT ("
+         "EXISTS (SELECT 1 FROM models WHERE id = p.model_id AND is_active AND dim = p.input_dim) "
+         "AND octet_length(mean) IN (0, 4 * input_dim) "
+         "AND octet_length(components) IN (0, 4 * input_dim * output_dim) AND " +
+         fits_table + ')';
+}
 
-constexpr const char* kBrokenVectors =
-    "FROM vectors v WHERE vec IS NULL OR list_count(vec::FLOAT[]) < len(vec::FLOAT[]) "
-    "OR isnan(list_sum(vec::FLOAT[])) "
-    "OR image_id IN (SELECT image_id FROM vectors GROUP BY image_id HAVING count(*) > 1) "
-    "OR NOT EXISTS (SELECT 1 FROM embeddings e JOIN projections p USING (model_id) "
-    "  WHERE p.is_current AND e.image_id = v.image_id)";
+std::string broken_vectors(sql::Dialect dialect) {
+  // pgvector takes no vector with a number that is missing or not finite.
+  const std::string damaged = dialect == sql::Dialect::kDuckDb
+                                  ? "list_count(vec::FLOAT[]) < len(vec::FLOAT[]) "
+                                    "OR isnan(list_sum(vec::FLOAT[])) "
+                                  : "false ";
+  return "FROM vectors v WHERE vec IS NULL OR " + damaged +
+         "OR image_id IN (SELECT image_id FROM vectors GROUP BY image_id HAVING count(*) > 1) "
+         "OR NOT EXISTS (SELECT 1 FROM embeddings e JOIN projections p USING (model_id) "
+         "  WHERE p.is_current AND e.image_id = v.image_id)";
+}
 
 // A counter must have reached every number that is in use.
 struct Counter {
@@ -115,17 +124,17 @@ class Checker {
       const std::string from = std::string("FROM ") + table + " WHERE " + broken;
       if (TRY(found(from, what, "forgotten until the next scan"))) TRY(c_.run("DELETE " + from));
     }
-    if (TRY(found(kBrokenProjections, "projections that do not fit", "to be made anew")))
+    if (TRY(found(broken_projections(c_.dialect()), "projections that do not fit",
+                  "to be made anew")))
       TRY(drop_projections(c_));
-    if (TRY(found(kBrokenVectors, "vectors that are damaged or belong to no embedding",
+    const std::string broken = broken_vectors(c_.dialect());
+    if (TRY(found(broken, "vectors that are damaged or belong to no embedding",
                   "to be projected anew"))) {
-      TRY(c_.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT DISTINCT image_id AS id " +
-                 std::string(kBrokenVectors)));
+      TRY(replace_temporary(c_, "doomed", "SELECT DISTINCT image_id AS id " + broken));
       TRY(drop_vectors_of_doomed(c_));
     }
     if (TRY(found(kImagesWithoutText, "images whose words have no change number", "given one"))) {
-      TRY(c_.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT id " +
-                 std::string(kImagesWithoutText)));
+      TRY(replace_temporary(c_, "touched", std::string("SELECT id ") + kImagesWithoutText));
       TRY(touch_texts(c_));
     }
     for (const auto& [name, used] : kCounters) TRY(check_counter(name, used));

@@ -43,8 +43,7 @@ class CrashTest : public CatalogTest {
 TEST_F(CrashTest, AcknowledgedBatchesSurviveKillNine) {
   for (const int acknowledgements : {0, 1, 7, 30}) {
     SCOPED_TRACE(acknowledgements);
-    std::filesystem::remove(path());
-    std::filesystem::remove(path() + ".wal");
+    take_away();
     Child writer([&](int pipe) {
       auto catalog = open();
       for (int n = 0;; ++n) {
@@ -62,6 +61,7 @@ TEST_F(CrashTest, AcknowledgedBatchesSurviveKillNine) {
 }
 
 TEST_F(CrashTest, AReaderOpensWhatAKilledWriterLeft) {
+  ONLY_IN_A_FILE();
   Child writer([&](int pipe) {
     auto catalog = open();
     commit(*catalog, batch(0));
@@ -78,6 +78,7 @@ TEST_F(CrashTest, AReaderOpensWhatAKilledWriterLeft) {
 }
 
 TEST_F(CrashTest, ALogThatEndsInTheMiddleOfABatchLosesThatBatchOnly) {
+  ONLY_IN_A_FILE();
   Child writer([&](int pipe) {
     auto catalog = open();
     for (int n = 0; n < 3; ++n) commit(*catalog, batch(n));
@@ -96,18 +97,16 @@ TEST_F(CrashTest, AProjectionIsSwappedInOrNotAtAll) {
   enum Stage { kBegun, kAdded, kCommitted, kAddedTo };
   for (const Stage stage : {kBegun, kAdded, kCommitted, kAddedTo}) {
     SCOPED_TRACE(stage);
-    std::filesystem::remove(path());
-    std::filesystem::remove(path() + ".wal");
+    take_away();
     Child writer([&](int pipe) {
       auto catalog = open();
       commit(*catalog, {picture("/a", "a"), picture("/b", "b")});
       project(*catalog, {1, 2});
       must(catalog->checkpoint());
-      must(catalog->begin_projection(
-          {.model = model_, .kind = "none", .input_dim = 4, .output_dim = 4}));
-      if (stage >= kAdded) must(catalog->add_projected({.ids = {1}, .rows = {5, 5, 5, 5}}));
-      if (stage >= kCommitted) must(catalog->commit_projection());
-      if (stage >= kAddedTo) must(catalog->add_vectors({.ids = {2}, .rows = {6, 6, 6, 6}}));
+      const auto begun = begin(*catalog, 4);
+      if (stage >= kAdded) must(catalog->add_vectors(begun, {.ids = {1}, .rows = {5, 5, 5, 5}}));
+      if (stage >= kCommitted) must(catalog->commit_projection(begun));
+      if (stage >= kAddedTo) must(catalog->add_vectors(begun, {.ids = {2}, .rows = {6, 6, 6, 6}}));
       say(pipe, 1);
       pause();
     });
@@ -125,6 +124,7 @@ TEST_F(CrashTest, AProjectionIsSwappedInOrNotAtAll) {
 }
 
 TEST_F(CrashTest, AFullDiskIsAnErrorAndLosesNothing) {
+  ONLY_IN_A_FILE();
   constexpr unsigned char kOk = 100;
   open().reset();
   Child writer([&](int pipe) {
@@ -192,7 +192,7 @@ TEST_F(CrashTest, ReadersSeeWholeBatchesWhileAWriterCommits) {
   for (int n = 1; n < 25; ++n) {
     commit(*catalog, batch(n));
     const auto fresh = must(catalog->embeddings(model_, Catalog::Which::kWithoutVector, 0, 100));
-    must(catalog->add_vectors(two_floats(fresh.ids)));
+    must(catalog->add_vectors(current(*catalog), two_floats(fresh.ids)));
     if (n % 10 == 0)
       project(*catalog, must(catalog->embeddings(model_, Catalog::Which::kAll, 0, 1000)).ids);
   }

@@ -53,6 +53,13 @@ std::string is_among(const std::string& column, size_t count) {
                        : column + " IN (SELECT unnest(?::BIGINT[]))";
 }
 
+Result<> replace_temporary(sql::Connection& c, const std::string& table, const std::string& rows,
+                           std::initializer_list<sql::Value> values) {
+  TRY(c.run("DROP TABLE IF EXISTS " + table));
+  TRY(c.run("CREATE TEMP TABLE " + table + " AS " + rows, values));
+  return {};
+}
+
 Result<std::vector<int64_t>> read_ids(sql::Connection& c, const std::string& sql,
                                       std::initializer_list<sql::Value> values) {
   std::vector<int64_t> ids;
@@ -139,7 +146,8 @@ Result<std::vector<FailedFile>> Catalog::failed_files(int limit) {
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<FailedFile>> {
     std::vector<FailedFile> failed;
     auto rows =
-        TRY(c.query("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path LIMIT ?",
+        TRY(c.query("SELECT path, error FROM files WHERE error IS NOT NULL "
+                    "ORDER BY path COLLATE \"C\" LIMIT ?",
                     {int64_t{limit}}));
     while (rows.next()) failed.push_back({rows.text(0), rows.text(1)});
     return failed;
@@ -153,26 +161,25 @@ Result<int64_t> drop_doomed(sql::Connection& c) {
   TRY(drop_vectors_of_doomed(c));
   TRY(drop_texts_of_doomed(c));
   TRY(drop_not_duplicates_of_doomed(c));
-  TRY(c.run("DELETE FROM embeddings WHERE image_id IN (SELECT id FROM temp.doomed)"));
-  return c.run("DELETE FROM images WHERE id IN (SELECT id FROM temp.doomed)");
+  TRY(c.run("DELETE FROM embeddings WHERE image_id IN (SELECT id FROM doomed)"));
+  return c.run("DELETE FROM images WHERE id IN (SELECT id FROM doomed)");
 }
 
 }  // namespace
 
 Result<int64_t> drop_orphans(sql::Connection& c) {
-  TRY(
-      c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT id FROM images "
-            "WHERE NOT EXISTS (SELECT 1 FROM files WHERE image_id = id)"));
+  TRY(replace_temporary(
+      c, "doomed",
+      "SELECT id FROM images WHERE NOT EXISTS (SELECT 1 FROM files WHERE image_id = id)"));
   return drop_doomed(c);
 }
 
 Result<int64_t> forget_files(sql::Connection& c, const std::string& which,
                              std::initializer_list<sql::Value> values) {
-  TRY(
-      c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT image_id AS id FROM files "
-            "WHERE image_id IS NOT NULL AND (" +
-                which + ")",
-            values));
+  TRY(replace_temporary(
+      c, "touched",
+      "SELECT DISTINCT image_id AS id FROM files WHERE image_id IS NOT NULL AND (" + which + ")",
+      values));
   if (TRY(c.run("DELETE FROM files WHERE " + which, values)) == 0) return 0;
   const int64_t went = TRY(drop_orphans(c));
   TRY(touch_texts(c));
@@ -205,8 +212,8 @@ Result<int64_t> Catalog::remove_path(const std::string& path) {
 
 Result<> Catalog::remove_images(std::span<const ImageId> ids) {
   return impl_->write([&](sql::Connection& c) -> Result<> {
-    TRY(c.run("CREATE OR REPLACE TEMP TABLE doomed AS SELECT unnest(?::BIGINT[]) AS id", {ids}));
-    TRY(c.run("DELETE FROM files WHERE image_id IN (SELECT id FROM temp.doomed)"));
+    TRY(replace_temporary(c, "doomed", "SELECT unnest(?::BIGINT[]) AS id", {ids}));
+    TRY(c.run("DELETE FROM files WHERE image_id IN (SELECT id FROM doomed)"));
     TRY(drop_doomed(c));
     return {};
   });

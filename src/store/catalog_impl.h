@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
@@ -21,6 +22,15 @@
 
 namespace mimeme {
 
+// How long a server that is away is waited for: ten seconds in all, at first for a moment.
+class Patience {
+ public:
+  bool wait();  // false: it has lasted long enough
+
+ private:
+  std::chrono::milliseconds next_{50}, left_{10'000};
+};
+
 struct Catalog::Impl {
   // Constant after construction.
   std::unique_ptr<sql::Database> database;
@@ -28,7 +38,7 @@ struct Catalog::Impl {
 
   // Held through every write, disk and all: writers take turns, so that keys stay unique without
   // indexes, transactions never conflict, and change numbers become visible in their order. Readers
-  // do not wait.
+  // do not wait. (Of a server's other writers: sql::Mode::kWrite.)
   Mutex write_mu;
   std::atomic<bool> planning = false;  // a Plan is alive
   // A COMMIT failed, on a full disk most likely. DuckDB rolls that back, but the next texts and
@@ -37,34 +47,49 @@ struct Catalog::Impl {
   std::atomic<bool> commit_failed = false;
 
   Result<> writable() const;
+  // After a COMMIT that failed: true if it was done all the same, false if it is worth another try.
+  Result<bool> after_failed_commit(Error failed, const std::string& transaction_id);
 
   // Runs f(connection) in a transaction: one consistent view, all or nothing.
   template <typename F>
-  std::invoke_result_t<F, sql::Connection&> run(sql::Connection& connection, F f) {
-    auto transaction = TRY(sql::Transaction::begin(connection));
+  std::invoke_result_t<F, sql::Connection&> run(sql::Connection& connection, sql::Mode mode, F f) {
+    auto transaction = TRY(sql::Transaction::begin(connection, mode));
     auto result = f(connection);
     if (!result.ok()) return result;
+    const std::string id = connection.transaction_id();
     if (auto committed = transaction.commit(); !committed.ok()) {
-      commit_failed = true;
-      return std::move(committed).error();
+      Error failed = std::move(committed).error();
+      if (!TRY(after_failed_commit(failed, id))) return failed;
     }
     return result;
   }
+  // The same on a connection of its own. A server that is restarted, or whose place another takes,
+  // is back in a moment: so a transaction that came to nothing is tried again for a while.
+  template <typename F>
+  std::invoke_result_t<F, sql::Connection&> run(sql::Mode mode, F f) {
+    for (Patience patience;;) {
+      auto lease = database->lease();
+      auto result = lease ? run(**lease, mode, f)
+                          : std::invoke_result_t<F, sql::Connection&>(std::move(lease).error());
+      if (result.ok() || result.error().code != ErrorCode::kUnavailable || !patience.wait())
+        return result;
+    }
+  }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> read(F f) {
-    const auto lease = TRY(database->lease());
-    return run(*lease, f);
+    return run(sql::Mode::kRead, f);
   }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> write(sql::Connection& connection, F f) {
     Lock lock(write_mu);
     TRY(writable());
-    return run(connection, f);
+    return run(connection, sql::Mode::kWrite, f);
   }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> write(F f) {
-    const auto lease = TRY(database->lease());
-    return write(*lease, f);
+    Lock lock(write_mu);
+    TRY(writable());
+    return run(sql::Mode::kWrite, f);
   }
 };
 
@@ -73,6 +98,10 @@ struct Catalog::Impl {
 // compared with one by one: a join has DuckDB read the other columns of all rows, which took three
 // times as long for 20 of 100,000.
 std::string is_among(const std::string& column, size_t count);
+
+// Makes the temporary table anew of the rows that a query gives.
+Result<> replace_temporary(sql::Connection& connection, const std::string& table,
+                           const std::string& rows, std::initializer_list<sql::Value> values = {});
 
 // The first column of what a query gives.
 Result<std::vector<int64_t>> read_ids(sql::Connection& connection, const std::string& sql,

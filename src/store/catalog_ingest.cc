@@ -172,7 +172,8 @@ Result<std::vector<Work>> page_of_images(sql::Connection& c, const std::string& 
   std::vector<Work> work;
   auto rows =
       TRY(c.query("SELECT DISTINCT ON (image_id) image_id, path, size, mtime_ns FROM files "
-                  "WHERE image_id IN (SELECT unnest(?::BIGINT[])) ORDER BY image_id, path",
+                  "WHERE image_id IN (SELECT unnest(?::BIGINT[])) "
+                  "ORDER BY image_id, path COLLATE \"C\"",
                   {ids}));
   while (rows.next())
     work.push_back({rows.integer(0), rows.text(1), rows.integer(2), rows.integer(3)});

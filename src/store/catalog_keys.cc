@@ -22,7 +22,7 @@ Result<std::vector<AccessKey>> Catalog::access_keys() {
     std::vector<AccessKey> keys;
     auto rows = TRY(
         c.query("SELECT hash, name, scope, epoch_us(created_at), coalesce(epoch_us(expires_at), 0) "
-                "FROM access_keys ORDER BY name, created_at"));
+                "FROM access_keys ORDER BY name COLLATE \"C\", created_at"));
     while (rows.next()) {
       // A scope that this program does not know lets nobody do anything.
       keys.push_back({.hash = to_sha256(rows.blob(0)),

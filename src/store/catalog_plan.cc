@@ -20,7 +20,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   ~PlanInCatalog() override {
     for (const std::string table : {"scan", "roots", "found", "todo", "gone"})
-      static_cast<void>(lease_->run("DROP TABLE IF EXISTS temp.plan_" + table));
+      static_cast<void>(lease_->run("DROP TABLE IF EXISTS plan_" + table));
     catalog_.planning = false;
   }
 
@@ -34,7 +34,7 @@ class PlanInCatalog : public Catalog::Plan {
   }
 
   Result<> add(std::span<const Found> found) override {
-    return catalog_.run(*lease_, [&](sql::Connection& c) -> Result<> {
+    return catalog_.run(*lease_, sql::Mode::kRead, [&](sql::Connection& c) -> Result<> {
       auto out = TRY(sql::Appender::open(c, "plan_scan"));
       for (const Found& file : found) {
         out.text(file.path).integer(file.size).integer(file.mtime_ns).text(file.problem);
@@ -47,8 +47,9 @@ class PlanInCatalog : public Catalog::Plan {
 
   Result<PlanCounts> finish(std::span<const std::string> roots, ModelId model) override {
     return catalog_.write(*lease_, [&](sql::Connection& c) -> Result<PlanCounts> {
+      TRY(c.run("ANALYZE plan_scan"));  // a server knows nothing of the size of temporary tables
       for (const std::string& root : roots)
-        TRY(c.run("INSERT INTO temp.plan_roots VALUES (?, ?)",
+        TRY(c.run("INSERT INTO plan_roots VALUES (?, ?)",
                   {without_slash(root), prefix_below(root)}));
       TRY(judge(c, model));
       TRY(record_problems(c));
@@ -58,7 +59,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   Result<std::vector<Work>> next(int64_t after, int limit) override {
     auto rows = TRY(lease_->query(
-        "SELECT n, path, size, mtime_ns FROM temp.plan_todo WHERE n > ? AND n <= ? ORDER BY n",
+        "SELECT n, path, size, mtime_ns FROM plan_todo WHERE n > ? AND n <= ? ORDER BY n",
         {after, after + limit}));
     std::vector<Work> work;
     while (rows.next())
@@ -68,7 +69,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   Result<int64_t> remove_gone() override {
     return catalog_.write(*lease_, [](sql::Connection& c) -> Result<int64_t> {
-      return forget_files(c, "path IN (SELECT path FROM temp.plan_gone)");
+      return forget_files(c, "path IN (SELECT path FROM plan_gone)");
     });
   }
 
@@ -86,47 +87,49 @@ class PlanInCatalog : public Catalog::Plan {
         "  WHEN f.size = s.size AND f.mtime_ns = s.mtime_ns AND EXISTS (SELECT 1 FROM embeddings e "
         "    WHERE e.image_id = f.image_id AND e.model_id = ?) THEN 'known' "
         "  ELSE 'todo' END AS verdict "
-        "FROM (SELECT DISTINCT ON (path) * FROM temp.plan_scan) s LEFT JOIN files f ON f.path = "
+        "FROM (SELECT DISTINCT ON (path) * FROM plan_scan) s LEFT JOIN files f ON f.path = "
         "s.path",
         {model}));
-    TRY(c.run("DROP TABLE temp.plan_scan"));
+    TRY(c.run("DROP TABLE plan_scan"));
+    TRY(c.run("ANALYZE plan_found"));
     TRY(c.run(
         "CREATE TEMP TABLE plan_todo AS SELECT row_number() OVER (ORDER BY path) AS n, path, size, "
-        "mtime_ns FROM temp.plan_found WHERE verdict = 'todo'"));
+        "mtime_ns FROM plan_found WHERE verdict = 'todo'"));
     // What lies below a folder that could not be read was not seen, but need not be gone; nor need
     // an image that was added, by an upload, after the scan had passed its folder.
     TRY(
         c.run("CREATE TEMP TABLE plan_gone AS SELECT path FROM files "
-              "WHERE coalesce(image_id, 0) <= ? AND EXISTS (SELECT 1 FROM temp.plan_roots r "
+              "WHERE coalesce(image_id, 0) <= ? AND EXISTS (SELECT 1 FROM plan_roots r "
               "  WHERE files.path = r.root OR starts_with(files.path, r.prefix)) "
-              "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f WHERE f.path = files.path) "
-              "AND NOT EXISTS (SELECT 1 FROM temp.plan_found f "
+              "AND NOT EXISTS (SELECT 1 FROM plan_found f WHERE f.path = files.path) "
+              "AND NOT EXISTS (SELECT 1 FROM plan_found f "
               "  WHERE f.unseen = 1 AND starts_with(files.path, rtrim(f.path, '/') || '/'))",
               {newest_}));
     return {};
   }
 
   static Result<> record_problems(sql::Connection& c) {
-    TRY(forget_files(c, "path IN (SELECT path FROM temp.plan_found WHERE verdict = 'problem')"));
+    TRY(forget_files(c, "path IN (SELECT path FROM plan_found WHERE verdict = 'problem')"));
     TRY(
-        c.run("INSERT INTO files SELECT path, NULL, NULL, NULL, problem FROM temp.plan_found "
+        c.run("INSERT INTO files SELECT path, NULL, NULL, NULL, problem FROM plan_found "
               "WHERE verdict = 'problem'"));
     return {};
   }
 
   static Result<PlanCounts> count(sql::Connection& c) {
-    auto rows = TRY(
-        c.query("SELECT count(*) FILTER (verdict = 'known'), count(*) FILTER (verdict = 'failed'), "
-                "count(*) FILTER (verdict = 'todo'), (SELECT count(*) FROM temp.plan_gone) "
-                "FROM temp.plan_found"));
+    auto rows =
+        TRY(c.query("SELECT count(*) FILTER (WHERE verdict = 'known'), count(*) FILTER (WHERE "
+                    "verdict = 'failed'), "
+                    "count(*) FILTER (WHERE verdict = 'todo'), (SELECT count(*) FROM plan_gone) "
+                    "FROM plan_found"));
     rows.next();
     PlanCounts counts{.unchanged = rows.integer(0),
                       .failed_before = rows.integer(1),
                       .todo = rows.integer(2),
                       .gone = rows.integer(3)};
-    auto problems = TRY(
-        c.query("SELECT path, problem FROM temp.plan_found WHERE verdict IN ('problem', 'unseen') "
-                "ORDER BY path"));
+    auto problems =
+        TRY(c.query("SELECT path, problem FROM plan_found WHERE verdict IN ('problem', 'unseen') "
+                    "ORDER BY path COLLATE \"C\""));
     while (problems.next()) counts.problems.push_back({problems.text(0), problems.text(1)});
     return counts;
   }

@@ -70,6 +70,7 @@ TEST_F(CatalogTest, EverythingIsThereAfterReopening) {
 }
 
 TEST_F(CatalogTest, OnlyReadsWhenOpenForReadingOnly) {
+  ONLY_IN_A_FILE();
   EXPECT_EQ(Catalog::open(path(), Catalog::Access::kReadOnly).error().code, ErrorCode::kNotFound);
   auto catalog = open();
   commit(*catalog, {picture("/a", "a")});
@@ -84,6 +85,7 @@ TEST_F(CatalogTest, OnlyReadsWhenOpenForReadingOnly) {
 }
 
 TEST_F(CatalogTest, OneProcessAtATimeMayWrite) {
+  ONLY_IN_A_FILE();
   open().reset();
   const Child holder([&](int pipe) {
     const auto catalog = must(Catalog::open(path(), Catalog::Access::kReadWrite));
@@ -101,6 +103,7 @@ TEST_F(CatalogTest, OneProcessAtATimeMayWrite) {
 }
 
 TEST_F(CatalogTest, OneOpenCatalogInAProcess) {
+  ONLY_IN_A_FILE();
   const auto catalog = open();
   std::filesystem::create_symlink(directory_, directory_ / "link");
   const auto second = Catalog::open(directory_ / "link/catalog.duckdb", Catalog::Access::kReadOnly);
@@ -108,6 +111,7 @@ TEST_F(CatalogTest, OneOpenCatalogInAProcess) {
 }
 
 TEST_F(CatalogTest, SeveralProcessesMayRead) {
+  ONLY_IN_A_FILE();
   auto catalog = open();
   commit(*catalog, {picture("/a", "a")});
   catalog.reset();
@@ -123,6 +127,7 @@ TEST_F(CatalogTest, SeveralProcessesMayRead) {
 }
 
 TEST_F(CatalogTest, RefusesTheCatalogOfANewerVersion) {
+  ONLY_IN_A_FILE();
   open().reset();
   run_sql({"INSERT INTO schema_migrations VALUES (99, now()::TIMESTAMP)"});
   for (const auto access : {Catalog::Access::kReadWrite, Catalog::Access::kReadOnly}) {
@@ -135,6 +140,7 @@ TEST_F(CatalogTest, RefusesTheCatalogOfANewerVersion) {
 }
 
 TEST_F(CatalogTest, ReadingDoesNotMigrate) {
+  ONLY_IN_A_FILE();
   open().reset();
   run_sql({"DELETE FROM schema_migrations"});
   const auto refused = Catalog::open(path(), Catalog::Access::kReadOnly);
@@ -150,6 +156,7 @@ TEST_F(CatalogTest, RefusesTheDatabaseOfSomethingElse) {
 }
 
 TEST_F(CatalogTest, DamagedFilesAreNamed) {
+  ONLY_IN_A_FILE();
   auto catalog = open();
   for (int i = 0; i < 20; ++i)
     commit(*catalog, {picture("/" + std::to_string(i), std::to_string(i))});
@@ -180,6 +187,7 @@ TEST_F(CatalogTest, DamagedFilesAreNamed) {
 }
 
 TEST_F(CatalogTest, AFileThatCannotBeMadeIsAnIoError) {
+  ONLY_IN_A_FILE();
   const auto refused =
       Catalog::open(directory_ / "corrupt/nowhere.duckdb", Catalog::Access::kReadWrite);
   EXPECT_EQ(refused.error().code, ErrorCode::kIo) << refused.error().message;
@@ -194,14 +202,14 @@ TEST_F(CatalogTest, WorksInMemory) {
 }
 
 TEST_F(CatalogTest, PlainSqlSearchesTheView) {
+  ONLY_IN_A_FILE();
   auto catalog = open();
   commit(*catalog,
          {picture("/a", "a"), picture("/b", "b"), picture("/also b", "b"), picture("/c", "c")});
   const ImageId a = id_of(*catalog, "/a"), b = id_of(*catalog, "/b"), c = id_of(*catalog, "/c");
-  must(
-      catalog->begin_projection({.model = model_, .kind = "pca", .input_dim = 4, .output_dim = 3}));
-  must(catalog->add_projected({.ids = {a, b, c}, .rows = {1, 0, 0, 0.8f, 0.6f, 0, 0, 0, 1}}));
-  must(catalog->commit_projection());
+  const auto begun = begin(*catalog, 3);
+  must(catalog->add_vectors(begun, {.ids = {a, b, c}, .rows = {1, 0, 0, 0.8f, 0.6f, 0, 0, 0, 1}}));
+  must(catalog->commit_projection(begun));
   catalog.reset();
 
   auto database = must(sql::Database::open(path(), sql::Database::Access::kReadOnly));

@@ -18,6 +18,7 @@
 #include "core/sha256.h"
 #include "store/catalog.h"
 #include "store/sql.h"
+#include "store/test_schema.h"
 
 namespace mimeme {
 
@@ -70,7 +71,15 @@ class CatalogTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  std::string path() const { return directory_ / "catalog.duckdb"; }
+  std::string path() const {
+    return schema_.is_on_server() ? schema_.address() : (directory_ / "catalog.duckdb").string();
+  }
+  // Takes the catalog away. REQUIRES: nobody has it open.
+  void take_away() {
+    std::filesystem::remove(path());
+    std::filesystem::remove(path() + ".wal");
+    if (schema_.is_on_server()) schema_.empty();
+  }
 
   // With a model of four dimensions, which is made the active one.
   std::unique_ptr<Catalog> open() {
@@ -89,16 +98,23 @@ class CatalogTest : public testing::Test {
     return must(catalog.image_by_path(file)).value_or(0);
   }
 
-  // Projects nothing: one vector (id, 0) for each of the ids.
+  // Projects nothing: two_floats() of the ids.
   void project(Catalog& catalog, const std::vector<ImageId>& ids) {
-    must(catalog.begin_projection(
-        {.model = model_, .kind = "pca", .input_dim = 4, .output_dim = 2}));
-    must(catalog.add_projected(two_floats(ids)));
-    must(catalog.commit_projection());
+    const auto begun = begin(catalog, 2);
+    must(catalog.add_vectors(begun, two_floats(ids)));
+    must(catalog.commit_projection(begun));
   }
+  ProjectionId begin(Catalog& catalog, int dim) const {
+    return must(catalog.begin_projection(
+        {.model = model_, .kind = "pca", .input_dim = 4, .output_dim = dim}));
+  }
+  static ProjectionId current(Catalog& catalog) { return must(catalog.projection())->id; }
+  // (id, 0) up to 2047; each of the numbers fits into binary16.
   static FloatRows two_floats(const std::vector<ImageId>& ids) {
     FloatRows rows{.ids = ids, .rows = {}};
-    for (const ImageId id : ids) rows.rows.insert(rows.rows.end(), {static_cast<float>(id), 0.0f});
+    for (const ImageId id : ids)
+      rows.rows.insert(rows.rows.end(),
+                       {static_cast<float>(id % 2048), static_cast<float>(id / 2048)});
     return rows;
   }
 
@@ -111,6 +127,9 @@ class CatalogTest : public testing::Test {
 
   std::filesystem::path directory_;
   ModelId model_ = 0;
+
+ private:
+  TestSchema schema_;
 };
 
 // A child process. It tells its parent something by writing to its pipe, and ends with the function

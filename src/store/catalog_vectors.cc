@@ -8,9 +8,6 @@
 namespace mimeme {
 namespace {
 
-constexpr const char* kVectors = "vectors";
-constexpr const char* kVectorsNext = "vectors_next";
-
 Error wrong_size(const char* what, size_t ids, size_t numbers, int64_t dim) {
   return {ErrorCode::kInvalidArgument, std::to_string(numbers) + " numbers for " +
                                            std::to_string(ids) + " " + what + " of " +
@@ -33,46 +30,14 @@ Result<HalfRows> read_embeddings(sql::Connection& c, ModelId model, sql::Rows ro
   return result;
 }
 
-// Makes the table anew, empty, for vectors of `dim`.
-Result<> recreate(sql::Connection& c, const std::string& table, int64_t dim) {
-  TRY(c.run("DROP TABLE " + table));
-  TRY(c.run(create_vectors_sql(table, dim)));
-  return {};
-}
-
-// Appends to the table of the projection that is current, or of the one being made. Images that
-// have no embedding (any more) are passed over; a vector that was there is replaced.
-Result<> add_rows(sql::Connection& c, const char* table, const FloatRows& rows) {
-  const bool current = table == kVectors;
-  auto projections =
-      TRY(c.query("SELECT model_id, output_dim FROM projections WHERE is_current = (? = 1)",
-                  {int64_t{current}}));
-  if (!projections.next())
-    return Error{ErrorCode::kInvalidArgument,
-                 current ? "there is no projection" : "no projection was begun"};
-  const ModelId model = projections.integer(0);
-  const auto dim = static_cast<size_t>(projections.integer(1));
-  if (rows.rows.size() != rows.ids.size() * dim)
-    return wrong_size("vectors", rows.ids.size(), rows.rows.size(), projections.integer(1));
-
-  auto embedded = TRY(embedded_among(c, model, rows.ids));
-  TRY(c.run("DELETE FROM " + std::string(table) + " WHERE image_id IN (SELECT unnest(?::BIGINT[]))",
-            {rows.ids}));
-  int64_t seq = TRY(take(c, "change", static_cast<int64_t>(embedded.size())));
-  auto out = TRY(sql::Appender::open(c, table));
-  const std::span<const float> all = rows.rows;
-  for (size_t i = 0; i < rows.ids.size(); ++i) {
-    if (embedded.erase(rows.ids[i]) == 0) continue;
-    out.integer(rows.ids[i]).integer(seq++).floats(all.subspan(i * dim, dim));
-    TRY(out.end_row());
-  }
-  return out.close();
+Error superseded() {
+  return {ErrorCode::kConflict, "another projection has taken the place of this one: try again"};
 }
 
 }  // namespace
 
 Result<> drop_vectors_of_doomed(sql::Connection& c) {
-  const std::string of_doomed = " WHERE image_id IN (SELECT id FROM temp.doomed)";
+  const std::string of_doomed = " WHERE image_id IN (SELECT id FROM doomed)";
   if (const int64_t n = TRY(c.integer("SELECT count(*) FROM vectors" + of_doomed)); n > 0) {
     const int64_t first = TRY(take(c, "change", n));
     TRY(c.run("INSERT INTO removals SELECT image_id, ? + row_number() OVER () - 1 FROM vectors" +
@@ -86,16 +51,14 @@ Result<> drop_vectors_of_doomed(sql::Connection& c) {
 
 Result<> drop_unfinished_projection(sql::Connection& c) {
   if (TRY(c.run("DELETE FROM projections WHERE NOT is_current")) == 0) return {};
-  return recreate(c, kVectorsNext, 1);
+  return recreate_vectors(c, kVectorsNext, 1);
 }
 
 Result<> drop_projections(sql::Connection& c) {
   TRY(drop_unfinished_projection(c));
   if (TRY(c.run("DELETE FROM projections")) == 0) return {};
   TRY(c.run("DELETE FROM removals"));
-  TRY(recreate(c, kVectors, 1));
-  TRY(c.run(kCreateViewSql));
-  return {};
+  return recreate_vectors(c, kVectors, 1);
 }
 
 Result<std::optional<std::vector<Half>>> Catalog::embedding(ImageId id, ModelId model) {
@@ -161,40 +124,58 @@ Result<std::optional<ProjectionRecord>> Catalog::projection() {
   });
 }
 
-Result<> Catalog::begin_projection(const ProjectionRecord& p) {
-  return impl_->write([&](sql::Connection& c) -> Result<> {
+Result<ProjectionId> Catalog::begin_projection(const ProjectionRecord& p) {
+  return impl_->write([&](sql::Connection& c) -> Result<ProjectionId> {
     TRY(model_dim(c, p.model));
     TRY(drop_unfinished_projection(c));
     const ProjectionId id = TRY(take(c, "projection", 1));
     TRY(c.run("INSERT INTO projections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, false)",
               {id, p.model, p.kind, int64_t{p.input_dim}, int64_t{p.output_dim}, to_blob(p.mean),
                to_blob(p.components), to_blob(p.explained_variance_ratio), p.fitted_on}));
-    return recreate(c, kVectorsNext, p.output_dim);
-  });
-}
-
-Result<> Catalog::add_projected(const FloatRows& rows) {
-  return impl_->write([&](sql::Connection& c) { return add_rows(c, kVectorsNext, rows); });
-}
-
-Result<ProjectionId> Catalog::commit_projection() {
-  return impl_->write([](sql::Connection& c) -> Result<ProjectionId> {
-    auto begun = TRY(c.query("SELECT id FROM projections WHERE NOT is_current"));
-    if (!begun.next()) return Error{ErrorCode::kInvalidArgument, "no projection was begun"};
-    const ProjectionId id = begun.integer(0);
-    TRY(c.run("DELETE FROM projections WHERE is_current"));
-    TRY(c.run("UPDATE projections SET is_current = true"));
-    TRY(c.run("DELETE FROM removals"));  // a new set of vectors is read from its start
-    TRY(c.run("DROP TABLE vectors"));
-    TRY(c.run("ALTER TABLE vectors_next RENAME TO vectors"));
-    TRY(c.run(create_vectors_sql(kVectorsNext, 1)));
-    TRY(c.run(kCreateViewSql));
+    TRY(recreate_vectors(c, kVectorsNext, p.output_dim));
     return id;
   });
 }
 
-Result<> Catalog::add_vectors(const FloatRows& rows) {
-  return impl_->write([&](sql::Connection& c) { return add_rows(c, kVectors, rows); });
+Result<> Catalog::add_vectors(ProjectionId generation, const FloatRows& rows) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    auto projections =
+        TRY(c.query("SELECT model_id, output_dim, (CASE WHEN is_current THEN 1 ELSE 0 END)::BIGINT "
+                    "FROM projections WHERE id = ?",
+                    {generation}));
+    if (!projections.next()) return superseded();
+    const ModelId model = projections.integer(0);
+    const auto dim = static_cast<size_t>(projections.integer(1));
+    const char* const table = projections.integer(2) == 1 ? kVectors : kVectorsNext;
+    if (rows.rows.size() != rows.ids.size() * dim)
+      return wrong_size("vectors", rows.ids.size(), rows.rows.size(), projections.integer(1));
+
+    auto embedded = TRY(embedded_among(c, model, rows.ids));
+    TRY(c.run(
+        "DELETE FROM " + std::string(table) + " WHERE image_id IN (SELECT unnest(?::BIGINT[]))",
+        {rows.ids}));
+    int64_t seq = TRY(take(c, "change", static_cast<int64_t>(embedded.size())));
+    auto out = TRY(sql::Appender::open(c, table));
+    const std::span<const float> all = rows.rows;
+    for (size_t i = 0; i < rows.ids.size(); ++i) {
+      if (embedded.erase(rows.ids[i]) == 0) continue;
+      out.integer(rows.ids[i]).integer(seq++).floats(all.subspan(i * dim, dim));
+      TRY(out.end_row());
+    }
+    return out.close();
+  });
+}
+
+Result<> Catalog::commit_projection(ProjectionId begun) {
+  return impl_->write([&](sql::Connection& c) -> Result<> {
+    if (TRY(c.integer("SELECT count(*) FROM projections WHERE id = ? AND NOT is_current",
+                      {begun})) == 0)
+      return superseded();
+    TRY(c.run("DELETE FROM projections WHERE is_current"));
+    TRY(c.run("UPDATE projections SET is_current = true"));
+    TRY(c.run("DELETE FROM removals"));  // a new set of vectors is read from its start
+    return replace_vectors(c);
+  });
 }
 
 Result<FloatRows> Catalog::vectors_since(int64_t seq, int limit) {
@@ -202,7 +183,7 @@ Result<FloatRows> Catalog::vectors_since(int64_t seq, int limit) {
     FloatRows result{.ids = {}, .rows = {}, .seq = seq};
     const int64_t last =
         TRY(c.integer("SELECT coalesce(max(seq), 0) FROM "
-                      "(SELECT seq FROM vectors WHERE seq > ? ORDER BY seq LIMIT ?)",
+                      "(SELECT seq FROM vectors WHERE seq > ? ORDER BY seq LIMIT ?) AS page",
                       {seq, int64_t{limit}}));
     // Rows lie in the order of seq, so this reads the page and no more.
     auto rows = TRY(

@@ -103,8 +103,8 @@ Result<TextPage> page_of_texts(sql::Connection& c, sql::Rows rows, int64_t after
 }  // namespace
 
 Result<> touch_texts(sql::Connection& c) {
-  const std::string changed = " FROM images WHERE id IN (SELECT id FROM temp.touched)";
-  TRY(c.run("DELETE FROM texts WHERE image_id IN (SELECT id FROM temp.touched)"));
+  const std::string changed = " FROM images WHERE id IN (SELECT id FROM touched)";
+  TRY(c.run("DELETE FROM texts WHERE image_id IN (SELECT id FROM touched)"));
   const int64_t n = TRY(c.integer("SELECT count(*)" + changed));
   if (n == 0) return {};
   const int64_t first = TRY(take(c, "text", n));
@@ -116,12 +116,12 @@ Result<> touch_texts(sql::Connection& c) {
 
 Result<> touch_texts(sql::Connection& c, std::span<const ImageId> ids) {
   if (ids.empty()) return {};
-  TRY(c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT unnest(?::BIGINT[]) AS id", {ids}));
+  TRY(replace_temporary(c, "touched", "SELECT unnest(?::BIGINT[]) AS id", {ids}));
   return touch_texts(c);
 }
 
 Result<> drop_texts_of_doomed(sql::Connection& c) {
-  const std::string of_doomed = " WHERE image_id IN (SELECT id FROM temp.doomed)";
+  const std::string of_doomed = " WHERE image_id IN (SELECT id FROM doomed)";
   const int64_t n = TRY(c.integer("SELECT count(*) FROM texts" + of_doomed));
   if (n > 0) {
     const int64_t first = TRY(take(c, "text", n));
@@ -268,9 +268,8 @@ Result<std::vector<ImageId>> Catalog::name_unnamed(std::span<const ImageId> ids,
 
 Result<int64_t> Catalog::suggest_categories(std::span<const CategorySuggestion> suggestions) {
   return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
-    TRY(
-        c.run("CREATE OR REPLACE TEMP TABLE suggested(image_id BIGINT, name VARCHAR, "
-              "similarity FLOAT)"));
+    TRY(replace_temporary(c, "suggested",
+                          "SELECT image_id, name, similarity FROM suggestions LIMIT 0"));
     auto out = TRY(sql::Appender::open(c, "suggested"));
     for (const CategorySuggestion& s : suggestions) {
       out.integer(s.id).text(s.name).real(s.similarity);
@@ -278,21 +277,18 @@ Result<int64_t> Catalog::suggest_categories(std::span<const CategorySuggestion> 
     }
     TRY(out.close());
     TRY(c.run(
-        "DELETE FROM temp.suggested s WHERE NOT EXISTS (SELECT 1 FROM images WHERE id = "
-        "s.image_id) "
+        "DELETE FROM suggested s WHERE NOT EXISTS (SELECT 1 FROM images WHERE id = s.image_id) "
         "OR EXISTS (SELECT 1 FROM categories c WHERE c.image_id = s.image_id) "
         "OR EXISTS (SELECT 1 FROM suggestions o WHERE o.image_id = s.image_id AND o.name = s.name "
         "AND o.is_refused)"));
     TRY(
         c.run("DELETE FROM suggestions WHERE NOT is_refused "
-              "AND image_id IN (SELECT image_id FROM temp.suggested)"));
+              "AND image_id IN (SELECT image_id FROM suggested)"));
     // The nearest one, if there are several for an image.
     const int64_t made = TRY(
         c.run("INSERT INTO suggestions SELECT DISTINCT ON (image_id) image_id, name, similarity, "
-              "false FROM temp.suggested ORDER BY image_id, similarity DESC, name"));
-    TRY(
-        c.run("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT image_id AS id "
-              "FROM temp.suggested"));
+              "false FROM suggested ORDER BY image_id, similarity DESC, name"));
+    TRY(replace_temporary(c, "touched", "SELECT DISTINCT image_id AS id FROM suggested"));
     TRY(touch_texts(c));
     return made;
   });
@@ -333,14 +329,14 @@ Result<int64_t> Catalog::answer_suggestions(const std::string& category, Answer 
 
 Result<std::vector<Family>> Catalog::families() {
   return impl_->read([](sql::Connection& c) -> Result<std::vector<Family>> {
-    auto rows = TRY(
-        c.query("SELECT name, image_id, said, suggested FROM (SELECT name, image_id, "
-                "count(*) FILTER (NOT is_suggested) OVER (PARTITION BY name) AS said, "
-                "count(*) FILTER (is_suggested) OVER (PARTITION BY name) AS suggested, "
-                "row_number() OVER (PARTITION BY name ORDER BY is_suggested, image_id) AS place "
-                "FROM (SELECT name, image_id, false AS is_suggested FROM categories UNION ALL "
-                "SELECT name, image_id, true FROM suggestions WHERE NOT is_refused)) "
-                "WHERE place <= 4 ORDER BY name, place"));
+    auto rows = TRY(c.query(
+        "SELECT name, image_id, said, suggested FROM (SELECT name, image_id, "
+        "count(*) FILTER (WHERE NOT is_suggested) OVER (PARTITION BY name) AS said, "
+        "count(*) FILTER (WHERE is_suggested) OVER (PARTITION BY name) AS suggested, "
+        "row_number() OVER (PARTITION BY name ORDER BY is_suggested, image_id) AS place "
+        "FROM (SELECT name, image_id, false AS is_suggested FROM categories UNION ALL "
+        "SELECT name, image_id, true FROM suggestions WHERE NOT is_refused) AS named) AS placed "
+        "WHERE place <= 4 ORDER BY name COLLATE \"C\", place"));
     std::vector<Family> families;
     while (rows.next()) {
       if (families.empty() || families.back().name != rows.text(0))
@@ -507,14 +503,14 @@ Result<std::vector<ImageId>> Catalog::images_matching(const TextQuery& query) {
   };
   // Planning a condition takes milliseconds, so what is not asked for is left out, but for its `?`.
   const auto unless_empty = [](const std::vector<std::string>& values, const std::string& sql) {
-    return " AND " + (values.empty() ? "len(?::VARCHAR[]) = 0" : sql);
+    return " AND " + (values.empty() ? "(?::VARCHAR[])[1] IS NULL" : sql);
   };
   const std::string type = "i.format IN (SELECT unnest(?::VARCHAR[]))";
   const std::string named =
       "EXISTS (SELECT 1 FROM (SELECT image_id, name FROM categories UNION ALL "
       "SELECT image_id, name FROM suggestions WHERE NOT is_refused) c "
       "WHERE c.image_id = i.id AND lower(strip_accents(c.name)) IN "
-      "(SELECT lower(strip_accents(x)) FROM (SELECT unnest(?::VARCHAR[]) x)))";
+      "(SELECT lower(strip_accents(x)) FROM (SELECT unnest(?::VARCHAR[]) x) asked))";
   return impl_->read([&](sql::Connection& c) -> Result<std::vector<ImageId>> {
     auto rows = TRY(c.query(
         "SELECT i.id FROM images i WHERE i.width BETWEEN ? AND ? AND i.height BETWEEN ? AND ? "

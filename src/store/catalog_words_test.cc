@@ -322,6 +322,7 @@ TEST_F(WordsTest, TextsAreEmbeddedAsTheyAreNow) {
 }
 
 TEST_F(WordsTest, ALibraryFromBeforeThereWereWordsIsMigrated) {
+  ONLY_IN_A_FILE();
   fill().reset();
   run_sql({"DROP TABLE texts", "DROP TABLE text_removals", "DROP TABLE readings",
            "DROP TABLE ocr_lines", "DROP TABLE descriptions", "DROP TABLE categories",
@@ -354,6 +355,7 @@ TEST_F(WordsTest, WhatIsNoDuplicateIsKeptAsLongAsBothImages) {
 }
 
 TEST_F(WordsTest, CheckMendsDamagedWords) {
+  ONLY_IN_A_FILE();
   struct Case {
     std::string damage, sentence;
   };

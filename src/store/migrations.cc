@@ -1,8 +1,13 @@
 #include "store/migrations.h"
 
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace mimeme {
+
+namespace {
 
 const char* const kCreateViewSql =
     "CREATE OR REPLACE VIEW image_vectors AS "
@@ -10,19 +15,19 @@ const char* const kCreateViewSql =
     "FROM vectors v JOIN images i ON i.id = v.image_id "
     "JOIN (SELECT image_id, min(path) AS path FROM files GROUP BY image_id) f USING (image_id)";
 
-std::string create_vectors_sql(const std::string& table, int dim) {
+std::string create_vectors_sql(const std::string& table, int64_t dim) {
   return "CREATE TABLE " + table + "(image_id BIGINT NOT NULL, seq BIGINT NOT NULL, vec FLOAT[" +
          std::to_string(dim) + "])";
 }
 
-namespace {
+using Migrations = std::vector<std::vector<std::string>>;
 
 // No primary keys, unique constraints or foreign keys: their indexes (ART) are written anew at
 // every checkpoint, live in memory, and refuse a key that was deleted while an older reader still
 // runs. Rows lie in the order of their ids, so that a look-up by id reads one row group; writers
 // take turns (Catalog::Impl) and keep keys unique; check() looks.
-const std::vector<std::vector<std::string>>& migrations() {
-  static const std::vector<std::vector<std::string>> all = {
+const Migrations& of_duckdb() {
+  static const Migrations all = {
       {
           // 1
           "CREATE TABLE roots(path VARCHAR NOT NULL)",
@@ -102,50 +107,177 @@ const std::vector<std::vector<std::string>>& migrations() {
   return all;
 }
 
-int64_t known_version() { return static_cast<int64_t>(migrations().size()); }
+// The same tables, with the same columns in the same order, as a server with many clients wants
+// them: indexed, and its constraints kept by the server too. Paths are indexed by their hashes,
+// because a B-tree takes no key of 4,096 bytes.
+const Migrations& of_postgresql() {
+  static const Migrations all = {
+      {
+          // 1
+          "CREATE EXTENSION IF NOT EXISTS vector",
+          // What DuckDB has, and a server has not or under another name.
+          "CREATE FUNCTION epoch_us(TIMESTAMP) RETURNS BIGINT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
+          "AS $$ SELECT (extract(epoch FROM $1) * 1000000)::BIGINT $$",
+          "CREATE FUNCTION make_timestamp(BIGINT) RETURNS TIMESTAMP IMMUTABLE PARALLEL SAFE "
+          "LANGUAGE sql AS $$ SELECT TIMESTAMP 'epoch' + $1 * INTERVAL '1 microsecond' $$",
+          "CREATE FUNCTION list_contains(BIGINT[], BIGINT) RETURNS BOOLEAN IMMUTABLE PARALLEL SAFE "
+          "LANGUAGE sql AS $$ SELECT $2 = ANY($1) $$",
+          "CREATE FUNCTION ends_with(VARCHAR, TEXT) RETURNS BOOLEAN IMMUTABLE PARALLEL SAFE "
+          "LANGUAGE sql AS $$ SELECT right($1, length($2)) = $2 $$",
+          "CREATE FUNCTION hex(BYTEA) RETURNS TEXT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
+          "AS $$ SELECT upper(encode($1, 'hex')) $$",
+          "CREATE FUNCTION hex(BIGINT) RETURNS TEXT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
+          "AS $$ SELECT upper(to_hex($1)) $$",
+          // The marks of U+0300 to U+036F, after they have been taken apart from their letters.
+          "CREATE FUNCTION strip_accents(TEXT) RETURNS TEXT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
+          "AS $$ SELECT regexp_replace(normalize($1, NFD), '[\u0300-\u036F]', '', 'g') $$",
+
+          "CREATE TABLE identity AS SELECT gen_random_uuid()::VARCHAR AS id",
+          "CREATE TABLE roots(path VARCHAR NOT NULL)",
+          "CREATE UNIQUE INDEX ON roots (md5(path))",
+          "CREATE TABLE counters(name VARCHAR PRIMARY KEY, last BIGINT NOT NULL)",
+          "INSERT INTO counters VALUES ('image', 0), ('model', 0), ('projection', 0), "
+          "('change', 0), ('text', 0)",
+          R"(CREATE TABLE models(
+               id BIGINT PRIMARY KEY, name VARCHAR NOT NULL, digest VARCHAR NOT NULL UNIQUE,
+               dim BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, is_active BOOLEAN NOT NULL))",
+          R"(CREATE TABLE images(
+               id BIGINT PRIMARY KEY, sha256 BYTEA NOT NULL UNIQUE, sha256_head BIGINT NOT NULL,
+               bytes BIGINT NOT NULL, format VARCHAR NOT NULL, width BIGINT NOT NULL,
+               height BIGINT NOT NULL, frames BIGINT NOT NULL, added_at TIMESTAMP NOT NULL,
+               preview VARCHAR DEFAULT ''))",
+          "CREATE INDEX ON images (sha256_head)",
+          R"(CREATE TABLE files(
+               path VARCHAR NOT NULL, size BIGINT, mtime_ns BIGINT, image_id BIGINT, error VARCHAR))",
+          "CREATE INDEX ON files USING hash (path)",
+          "CREATE INDEX ON files (image_id)",
+          R"(CREATE TABLE embeddings(
+               image_id BIGINT NOT NULL, model_id BIGINT NOT NULL, vector BYTEA NOT NULL,
+               PRIMARY KEY (image_id, model_id)))",
+          // What is random compresses badly: no time is lost on trying.
+          "ALTER TABLE embeddings ALTER vector SET STORAGE EXTERNAL",
+          R"(CREATE TABLE projections(
+               id BIGINT PRIMARY KEY, model_id BIGINT NOT NULL, kind VARCHAR NOT NULL,
+               input_dim BIGINT NOT NULL, output_dim BIGINT NOT NULL, mean BYTEA NOT NULL,
+               components BYTEA NOT NULL, explained_variance_ratio BYTEA NOT NULL,
+               fitted_on BIGINT NOT NULL, is_current BOOLEAN NOT NULL UNIQUE))",
+          // halfvec without a number of dimensions: the type of a column outlives the projection.
+          "CREATE TABLE vectors(image_id BIGINT PRIMARY KEY, seq BIGINT NOT NULL UNIQUE, "
+          "vec halfvec)",
+          "CREATE TABLE vectors_next(LIKE vectors INCLUDING ALL)",
+          "CREATE TABLE removals(image_id BIGINT NOT NULL, seq BIGINT PRIMARY KEY)",
+          kCreateViewSql,
+
+          "CREATE TABLE texts(image_id BIGINT PRIMARY KEY, seq BIGINT NOT NULL UNIQUE)",
+          "CREATE TABLE text_removals(image_id BIGINT NOT NULL, seq BIGINT PRIMARY KEY)",
+          "CREATE TABLE readings(image_id BIGINT PRIMARY KEY, reader VARCHAR NOT NULL)",
+          "CREATE TABLE ocr_lines(image_id BIGINT NOT NULL, n BIGINT NOT NULL, text VARCHAR NOT "
+          "NULL, confidence REAL NOT NULL, box REAL[] NOT NULL, PRIMARY KEY (image_id, n))",
+          "CREATE TABLE text_embeddings(image_id BIGINT PRIMARY KEY, model_id BIGINT NOT NULL, "
+          "text_seq BIGINT NOT NULL, seq BIGINT NOT NULL, vector BYTEA NOT NULL)",
+          "CREATE UNIQUE INDEX ON text_embeddings (model_id, seq)",
+          "CREATE TABLE descriptions(image_id BIGINT NOT NULL, described_by BIGINT NOT NULL, "
+          "text VARCHAR NOT NULL, describer VARCHAR DEFAULT '', PRIMARY KEY (image_id, "
+          "described_by))",
+          "CREATE TABLE categories(image_id BIGINT PRIMARY KEY, name VARCHAR NOT NULL)",
+          "CREATE INDEX ON categories USING hash (name)",
+          "CREATE TABLE suggestions(image_id BIGINT NOT NULL, name VARCHAR NOT NULL, "
+          "similarity REAL NOT NULL, is_refused BOOLEAN NOT NULL)",
+          "CREATE INDEX ON suggestions (image_id)",
+          "CREATE INDEX ON suggestions USING hash (name)",
+          "CREATE TABLE not_duplicates(image_a BIGINT NOT NULL, image_b BIGINT NOT NULL, "
+          "PRIMARY KEY (image_a, image_b), CHECK (image_a < image_b))",
+          "CREATE INDEX ON not_duplicates (image_b)",
+          "CREATE TABLE access_keys(hash BYTEA PRIMARY KEY, name VARCHAR NOT NULL, "
+          "scope VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL, expires_at TIMESTAMP)",
+      },
+  };
+  return all;
+}
+
+const Migrations& migrations_of(sql::Dialect dialect) {
+  return dialect == sql::Dialect::kDuckDb ? of_duckdb() : of_postgresql();
+}
+int64_t known_version(sql::Dialect dialect) {
+  return static_cast<int64_t>(migrations_of(dialect).size());
+}
 
 Result<int64_t> schema_version(sql::Connection& connection, const std::string& path) {
-  const char* const kCountTables =
-      "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary";
-  const std::string tables = kCountTables;
+  const int64_t known = known_version(connection.dialect());
+  const std::string tables =
+      connection.dialect() == sql::Dialect::kDuckDb
+          ? "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+          : "SELECT count(*) FROM (SELECT tablename AS table_name FROM pg_tables "
+            "WHERE schemaname = current_schema()) AS own WHERE true";
   const int64_t all = TRY(connection.integer(tables));
   if (all == 0) return 0;
   if (TRY(connection.integer(tables + " AND table_name = 'schema_migrations'")) == 0)
     return Error{ErrorCode::kCorrupt, path + ": is a database, but no catalog of mimeme"};
   const int64_t version =
       TRY(connection.integer("SELECT coalesce(max(version), 0) FROM schema_migrations"));
-  if (version > known_version())
+  if (version > known)
     return Error{ErrorCode::kConflict, path + ": made by a newer mimeme (schema " +
                                            std::to_string(version) + ", this one knows " +
-                                           std::to_string(known_version()) + "): update mimeme"};
+                                           std::to_string(known) + "): update mimeme"};
   return version;
 }
 
 }  // namespace
 
+Result<> recreate_vectors(sql::Connection& connection, const std::string& table, int64_t dim) {
+  if (connection.dialect() == sql::Dialect::kPostgreSql) {
+    TRY(connection.run("TRUNCATE " + table));
+    return {};
+  }
+  TRY(connection.run("DROP TABLE " + table));
+  TRY(connection.run(create_vectors_sql(table, dim)));
+  if (table == kVectors) TRY(connection.run(kCreateViewSql));
+  return {};
+}
+
+Result<> replace_vectors(sql::Connection& connection) {
+  if (connection.dialect() == sql::Dialect::kPostgreSql) {
+    for (const auto& [from, to] :
+         {std::pair(kVectors, "vectors_gone"), std::pair(kVectorsNext, kVectors),
+          std::pair("vectors_gone", kVectorsNext)})
+      TRY(connection.run(std::string("ALTER TABLE ") + from + " RENAME TO " + to));
+    TRY(connection.run("TRUNCATE vectors_next"));
+  } else {
+    TRY(connection.run("DROP TABLE vectors"));
+    TRY(connection.run("ALTER TABLE vectors_next RENAME TO vectors"));
+    TRY(connection.run(create_vectors_sql(kVectorsNext, 1)));
+  }
+  TRY(connection.run(kCreateViewSql));  // a view knows its tables by more than their names
+  return {};
+}
+
 Result<> migrate(sql::Connection& connection, const std::string& path) {
-  for (int64_t version = TRY(schema_version(connection, path)); version < known_version();
-       ++version) {
-    auto transaction = TRY(sql::Transaction::begin(connection));
+  const Migrations& migrations = migrations_of(connection.dialect());
+  for (;;) {
+    auto transaction = TRY(sql::Transaction::begin(connection, sql::Mode::kWrite));
+    const int64_t version = TRY(schema_version(connection, path));
+    if (version == known_version(connection.dialect())) return {};
     TRY(
         connection.run("CREATE TABLE IF NOT EXISTS schema_migrations(version BIGINT NOT NULL, "
                        "applied_at TIMESTAMP NOT NULL)"));
-    for (const auto& statement : migrations()[static_cast<size_t>(version)])
+    for (const auto& statement : migrations[static_cast<size_t>(version)])
       TRY(connection.run(statement));
-    TRY(connection.run("INSERT INTO schema_migrations VALUES (?, make_timestamp(epoch_us(now())))",
-                       {version + 1}));
+    TRY(connection.run("INSERT INTO schema_migrations VALUES (?, make_timestamp(?))",
+                       {version + 1, now_us()}));
     TRY(transaction.commit());
   }
-  return {};
 }
 
 Result<> check_schema(sql::Connection& connection, const std::string& path) {
   const int64_t version = TRY(schema_version(connection, path));
-  if (version < known_version())
+  const int64_t known = known_version(connection.dialect());
+  if (version == 0 && connection.dialect() == sql::Dialect::kPostgreSql)
+    return Error{ErrorCode::kNotFound,
+                 path + ": there is no library: make one with `mimeme add FOLDER`"};
+  if (version < known)
     return Error{ErrorCode::kConflict, path + ": made by an older mimeme (schema " +
                                            std::to_string(version) + ", this one needs " +
-                                           std::to_string(known_version()) +
-                                           "): open it once for writing"};
+                                           std::to_string(known) + "): open it once for writing"};
   return {};
 }
 

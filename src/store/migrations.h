@@ -17,12 +17,14 @@ Result<> migrate(sql::Connection& connection, const std::string& path);
 // above.
 Result<> check_schema(sql::Connection& connection, const std::string& path);
 
-// The statement that makes `vectors` or `vectors_next`, whose type depends on the projection.
-std::string create_vectors_sql(const std::string& table, int dim);
+// The tables of the current generation of vectors and of the one being made.
+inline constexpr const char* kVectors = "vectors";
+inline constexpr const char* kVectorsNext = "vectors_next";
 
-// The statement that makes the view for SQL clients. To be repeated when vectors changes its type:
-// DuckDB remembers the types of a view.
-extern const char* const kCreateViewSql;
+// Makes one of them anew, empty, for vectors of `dim` numbers.
+Result<> recreate_vectors(sql::Connection& connection, const std::string& table, int64_t dim);
+// Puts the next generation in the place of the current one.
+Result<> replace_vectors(sql::Connection& connection);
 
 }  // namespace mimeme
 

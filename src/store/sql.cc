@@ -1,383 +1,60 @@
 #include "store/sql.h"
 
-#include <duckdb.h>
-
-#include <cassert>
-#include <filesystem>
-#include <set>
-#include <utility>
-
 #include "base/utf8.h"
-
-#if defined(__SANITIZE_THREAD__)
-extern "C" void __tsan_acquire(void* sync);
-extern "C" void __tsan_release(void* sync);
-#endif
+#include "store/appender.h"
+#include "store/duckdb.h"
+#include "store/postgresql.h"
 
 namespace mimeme::sql {
 
-#if defined(__SANITIZE_THREAD__)
-static char inside_duckdb;
-void tsan::release() { __tsan_release(&inside_duckdb); }
-void tsan::acquire() { __tsan_acquire(&inside_duckdb); }
-#else
-void tsan::release() {}
-void tsan::acquire() {}
-#endif
-
-namespace {
-
-constexpr std::string_view kMemory = ":memory:";
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-std::string without(std::string text, std::string_view part) {
-  for (size_t at; !part.empty() && (at = text.find(part)) != std::string::npos;)
-    text.erase(at, part.size());
-  return text;
-}
-
-// DuckDB's C API tells an error's kind for some calls only, but puts it in front of every message.
-Error translate(std::string_view path, std::string_view message) {
-  // What follows the first line is a stack trace, or advice on SQL.
-  message = message.substr(0, message.find('\n'));
-  const std::string words = without(std::string(message), path);  // a folder may be called anything
-  const auto says = [&](auto... signs) { return (contains(words, signs) || ...); };
-  const std::string where = std::string(path) + ": ";
-
-  if (says("Could not set lock on file")) {
-    // "Conflicting lock is held in /usr/bin/mimeme (PID 7). See also …"
-    std::string holder = "another process";
-    if (const size_t at = words.find("held in "); at != std::string::npos)
-      holder = words.substr(at + 8, words.find(')', at) + 1 - (at + 8));
-    return {ErrorCode::kBusy, where + "is in use by " + holder};
-  }
-  if (says("database does not exist")) return {ErrorCode::kNotFound, where + "does not exist"};
-  if (says("we can only read versions"))
-    return {ErrorCode::kConflict, where + "written by a newer DuckDB: update mimeme"};
-  if (says("not a valid DuckDB database file", "Could not read enough bytes", "orrupt", "checksum",
-           "Serialization Error"))
-    return {ErrorCode::kCorrupt, where +
-                                     "is damaged, or no catalog: restore it from a copy, or move "
-                                     "it away and add the folders again (" +
-                                     std::string(message) + ")"};
-  const bool disk = says("IO Error", "Could not write", "Could not read", "No space left", "fsync",
-                         "invalidated because");
-  return {disk ? ErrorCode::kIo : ErrorCode::kInternal, where + std::string(message)};
-}
-
-struct Logical {
-  duckdb_logical_type type;
-  explicit Logical(duckdb_type id) : type(duckdb_create_logical_type(id)) {}
-  ~Logical() { duckdb_destroy_logical_type(&type); }
-};
-
-template <typename Item, typename Make>
-duckdb_state bind_list(duckdb_prepared_statement statement, idx_t at, duckdb_type id,
-                       std::span<const Item> items, Make make) {
-  const Logical type(id);
-  std::vector<duckdb_value> values;
-  values.reserve(items.size() + 1);  // DuckDB takes no null pointer, not even for an empty list
-  for (const Item& item : items) values.push_back(make(item));
-  duckdb_value list = duckdb_create_list_value(type.type, values.data(), values.size());
-  const auto state = duckdb_bind_value(statement, at, list);
-  duckdb_destroy_value(&list);
-  for (auto& value : values) duckdb_destroy_value(&value);
-  return state;
-}
-
-struct Bind {
-  duckdb_prepared_statement statement;
-  idx_t at;
-
-  duckdb_state operator()(int64_t value) const { return duckdb_bind_int64(statement, at, value); }
-  duckdb_state operator()(std::string_view value) const {
-    const std::string text = to_utf8(value);
-    return duckdb_bind_varchar_length(statement, at, text.data(), text.size());
-  }
-  duckdb_state operator()(Blob value) const {
-    return duckdb_bind_blob(statement, at, value.data(), value.size());
-  }
-  duckdb_state operator()(std::span<const int64_t> values) const {
-    return bind_list(statement, at, DUCKDB_TYPE_BIGINT, values, duckdb_create_int64);
-  }
-  duckdb_state operator()(std::span<const std::string> values) const {
-    return bind_list(statement, at, DUCKDB_TYPE_VARCHAR, values, [](const std::string& value) {
-      const std::string text = to_utf8(value);
-      return duckdb_create_varchar_length(text.data(), text.size());
-    });
-  }
-};
-
-// The files that this process has open, by canonical path. DuckDB's lock (fcntl) is against other
-// processes: a second open in the same one would succeed, and the two would overwrite each other;
-// closing either would drop the lock of both.
-struct OpenFiles {
-  Mutex mu;
-  std::set<std::string> paths GUARDED_BY(mu);
-
-  bool insert(const std::string& path) {
-    Lock lock(mu);
-    return paths.insert(path).second;
-  }
-  void erase(const std::string& path) {
-    Lock lock(mu);
-    paths.erase(path);
-  }
-};
-OpenFiles& open_files() {
-  static OpenFiles files;
-  return files;
-}
-
-}  // namespace
-
-// ---- Rows
-
-struct Rows::State {
-  duckdb_result result{};
-  duckdb_data_chunk chunk = nullptr;
-  idx_t row = 0, size = 0;
-
-  ~State() {
-    tsan::release();
-    duckdb_destroy_data_chunk(&chunk);
-    duckdb_destroy_result(&result);
-  }
-  duckdb_vector vector(int column) const {
-    return duckdb_data_chunk_get_vector(chunk, static_cast<idx_t>(column));
-  }
-  template <typename T>
-  const T* data(int column, [[maybe_unused]] duckdb_type type) const {
-    assert(duckdb_column_type(const_cast<duckdb_result*>(&result), static_cast<idx_t>(column)) ==
-           type);
-    return static_cast<const T*>(duckdb_vector_get_data(vector(column)));
-  }
-  std::string_view bytes(int column, duckdb_type type) const {
-    auto& text = const_cast<duckdb_string_t&>(data<duckdb_string_t>(column, type)[row]);
-    return {duckdb_string_t_data(&text), duckdb_string_t_length(text)};
-  }
-};
-
-Rows::Rows(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Rows::Rows(Rows&&) noexcept = default;
-Rows::~Rows() = default;
-
-bool Rows::next() {
-  State& s = *state_;
-  if (++s.row < s.size) return true;
-  tsan::release();
-  duckdb_destroy_data_chunk(&s.chunk);
-  s.chunk = duckdb_fetch_chunk(s.result);
-  tsan::acquire();
-  s.row = 0;
-  s.size = s.chunk ? duckdb_data_chunk_get_size(s.chunk) : 0;
-  return s.size > 0;
-}
-
-int64_t Rows::integer(int column) const {
-  return state_->data<int64_t>(column, DUCKDB_TYPE_BIGINT)[state_->row];
-}
-
-float Rows::real(int column) const {
-  return state_->data<float>(column, DUCKDB_TYPE_FLOAT)[state_->row];
-}
-
-std::string Rows::text(int column) const {
-  return from_utf8(state_->bytes(column, DUCKDB_TYPE_VARCHAR));
-}
-
-Blob Rows::blob(int column) const {
-  const auto bytes = state_->bytes(column, DUCKDB_TYPE_BLOB);
-  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
-}
-
-std::span<const float> Rows::floats(int column) const {
-  const duckdb_vector vector = state_->vector(column);
-  duckdb_logical_type type = duckdb_vector_get_column_type(vector);
-  assert(duckdb_get_type_id(type) == DUCKDB_TYPE_ARRAY);
-  const idx_t n = duckdb_array_type_array_size(type);
-  duckdb_destroy_logical_type(&type);
-  const auto* all =
-      static_cast<const float*>(duckdb_vector_get_data(duckdb_array_vector_get_child(vector)));
-  return {all + state_->row * n, n};
-}
-
-// ---- Connection
-
-Connection::~Connection() {
-  duckdb_connection handle = handle_;
-  duckdb_disconnect(&handle);
-}
-
-Error Connection::error(std::string_view duckdb_message) const {
-  return translate(path_, duckdb_message);
-}
-
-Result<Rows> Connection::query(const std::string& sql, std::initializer_list<Value> values) {
-  struct Prepared {
-    duckdb_prepared_statement statement = nullptr;
-    ~Prepared() { duckdb_destroy_prepare(&statement); }
-  } prepared;
-  const auto& statement = prepared.statement;
-  if (duckdb_prepare(handle_, sql.c_str(), &prepared.statement) != DuckDBSuccess)
-    return error(duckdb_prepare_error(statement));
-  assert(duckdb_nparams(statement) == values.size());
-  idx_t at = 1;
-  for (const Value& value : values) {
-    if (std::visit(Bind{statement, at++}, value) != DuckDBSuccess)
-      return error(duckdb_prepare_error(statement));
-  }
-  auto state = std::make_unique<Rows::State>();
-  if (duckdb_execute_prepared(statement, &state->result) != DuckDBSuccess)
-    return error(duckdb_result_error(&state->result));
-  return Rows(std::move(state));
-}
-
-Result<int64_t> Connection::run(const std::string& sql, std::initializer_list<Value> values) {
-  Rows rows = TRY(query(sql, values));
-  // INSERT, UPDATE and DELETE answer with a row that holds the count; DDL with none.
-  return rows.next() ? rows.integer(0) : 0;
-}
+std::string Rows::text(int column) const { return from_utf8(cursor_->text(column)); }
 
 Result<int64_t> Connection::integer(const std::string& sql, std::initializer_list<Value> values) {
   Rows rows = TRY(query(sql, values));
-  if (!rows.next()) return error("no row where there must be one");
+  if (!rows.next()) return Error{ErrorCode::kInternal, "no row where there must be one: " + sql};
   return rows.integer(0);
 }
 
 // ---- Transaction
 
-Result<Transaction> Transaction::begin(Connection& connection) {
-  TRY(connection.query("BEGIN TRANSACTION"));
+Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
+  TRY(connection.begin(mode));
   return Transaction(&connection);
 }
 
 Transaction::~Transaction() {
-  if (connection_) static_cast<void>(connection_->query("ROLLBACK"));
+  if (connection_) static_cast<void>(connection_->run("ROLLBACK"));
 }
 
 Result<> Transaction::commit() {
   // A COMMIT that fails has rolled back.
-  TRY(std::exchange(connection_, nullptr)->query("COMMIT"));
+  TRY(std::exchange(connection_, nullptr)->run("COMMIT"));
   return {};
 }
 
+// ---- Appender
+
+Result<Appender> Appender::open(Connection& connection, const char* table) {
+  return Appender(TRY(connection.append_to(table)));
+}
+
+Appender& Appender::integer(int64_t value) { return sink_->integer(value), *this; }
+Appender& Appender::boolean(bool value) { return sink_->boolean(value), *this; }
+Appender& Appender::real(float value) { return sink_->real(value), *this; }
+Appender& Appender::text(std::string_view value) { return sink_->text(to_utf8(value)), *this; }
+Appender& Appender::blob(Blob value) { return sink_->blob(value), *this; }
+Appender& Appender::floats(std::span<const float> values) { return sink_->floats(values), *this; }
+Appender& Appender::null() { return sink_->null(), *this; }
+
 // ---- Database
 
-namespace {
-
-// As DuckDB has text in SQL, and in the values of lists.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
-  return out + '\'';
+bool Database::is_server(std::string_view where) {
+  return where.starts_with("postgresql://") || where.starts_with("postgres://");
 }
 
-// Beside the database: the only folder that its SQL can reach.
-std::string staging_folder(const std::string& path) {
-  return std::filesystem::path(path).parent_path() / "backup.tmp";
+Result<std::unique_ptr<Database>> Database::open(const std::string& where, Access access) {
+  return is_server(where) ? open_postgresql(where, access) : open_duckdb(where, access);
 }
-
-}  // namespace
-
-struct Database::Handle {
-  std::string path;
-  std::string registered;  // in open_files(), if not empty
-  duckdb_database database = nullptr;
-
-  ~Handle() {
-    duckdb_close(&database);
-    if (!registered.empty()) open_files().erase(registered);
-  }
-};
-
-Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access access) {
-  auto handle = std::make_unique<Handle>();
-  handle->path = path;
-  if (path != kMemory) {
-    std::error_code ignored;  // DuckDB will say it better
-    const std::string canonical = std::filesystem::weakly_canonical(path, ignored);
-    if (!open_files().insert(canonical))
-      return Error{ErrorCode::kBusy, path + ": is already open in this process"};
-    handle->registered = canonical;
-  }
-
-  struct Config {
-    duckdb_config config = nullptr;
-    ~Config() { duckdb_destroy_config(&config); }
-  } options;
-  if (duckdb_create_config(&options.config) != DuckDBSuccess)
-    return Error{ErrorCode::kInternal, "DuckDB: out of memory"};
-  const std::pair<const char*, std::string> settings[] = {
-      {"access_mode", access == Access::kReadOnly ? "READ_ONLY" : "READ_WRITE"},
-      {"threads", "2"},
-      {"memory_limit", "256MB"},  // beyond it queries spill; 1,000,000 files are planned in it
-      {"temp_directory", path == kMemory ? "" : path + ".tmp"},
-      {"autoinstall_known_extensions", "false"},
-      {"autoload_known_extensions", "false"},
-      {"allow_community_extensions", "false"},
-      // With it, DuckDB 1.4.4 answers a bare count(*) from a table's row groups without the lock
-      // that every scan takes, and crashes beside a checkpoint that replaces them.
-      {"disabled_optimizers", "statistics_propagation"},
-  };
-  for (const auto& [name, value] : settings) {
-    if (path == kMemory && name == std::string_view("access_mode")) continue;
-    if (duckdb_set_config(options.config, name, value.c_str()) != DuckDBSuccess)
-      return Error{ErrorCode::kInternal, std::string("DuckDB refuses the option ") + name};
-  }
-
-  char* message = nullptr;
-  if (duckdb_open_ext(path.c_str(), &handle->database, options.config, &message) != DuckDBSuccess) {
-    Error error = translate(path, message);
-    duckdb_free(message);
-    return error;
-  }
-  std::unique_ptr<Database> database(new Database(std::move(handle)));
-  // It takes this one only when it is open; the others have to come after it.
-  const auto lease = TRY(database->lease());
-  if (path != kMemory)
-    TRY(lease->query("SET allowed_directories = [" + quoted(staging_folder(path)) + ']'));
-  TRY(lease->query("SET enable_external_access = false"));
-  TRY(lease->query("SET lock_configuration = true"));
-  return database;
-}
-
-Result<std::string> Database::write_copy() {
-  namespace fs = std::filesystem;
-  const fs::path folder = staging_folder(handle_->path);
-  const std::string copy = folder / "catalog.duckdb";
-  std::error_code failed;
-  fs::remove_all(folder, failed);  // what a copy that was killed has left
-  if (!failed) fs::create_directory(folder, failed);
-  if (failed) return Error{ErrorCode::kIo, folder.string() + ": " + failed.message()};
-  const auto connection = TRY(lease());
-  TRY(connection->query("ATTACH " + quoted(copy) + " AS copy"));
-  const auto copied = [&]() -> Result<> {
-    auto transaction = TRY(Transaction::begin(*connection));
-    auto rows = TRY(connection->query("SELECT current_database()"));
-    rows.next();
-    // Several statements to DuckDB, which it does not prepare.
-    duckdb_result result{};
-    const std::string script = "COPY FROM DATABASE \"" + rows.text(0) + "\" TO copy";
-    const bool is_done =
-        duckdb_query(connection->handle(), script.c_str(), &result) == DuckDBSuccess;
-    const Error error = is_done ? Error() : connection->error(duckdb_result_error(&result));
-    duckdb_destroy_result(&result);
-    if (!is_done) return error;
-    return transaction.commit();
-  }();
-  const auto detached = connection->query("DETACH copy");  // writes all of it into the file
-  if (copied && detached) return copy;
-  fs::remove_all(folder, failed);
-  return copied ? detached.error() : copied.error();
-}
-
-Database::Database(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
-
-Database::~Database() = default;
 
 Result<Database::Lease> Database::lease() {
   {
@@ -388,15 +65,19 @@ Result<Database::Lease> Database::lease() {
       return lease;
     }
   }
-  duckdb_connection connection = nullptr;
-  if (duckdb_connect(handle_->database, &connection) != DuckDBSuccess)
-    return Error{ErrorCode::kInternal, handle_->path + ": DuckDB gives no connection"};
-  return Lease(new Connection(connection, handle_->path), Return{this});
+  return Lease(TRY(connect()).release(), Return{this});
 }
 
-void Database::Return::operator()(Connection* connection) const {
-  Lock lock(database->mu_);
-  database->idle_.emplace_back(connection);
+void Database::give_back(Connection* connection) {
+  std::unique_ptr<Connection> owned(connection);
+  if (owned->is_broken()) return;
+  Lock lock(mu_);
+  idle_.push_back(std::move(owned));
+}
+
+void Database::drop_idle() {
+  Lock lock(mu_);
+  idle_.clear();
 }
 
 }  // namespace mimeme::sql

@@ -100,7 +100,7 @@ test('the manual can be read, and Tab completes', { skip }, () => {
   const complete = (...words) => within('bash', '-c', `. /usr/share/bash-completion/completions/mimeme
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mimeme; printf '%s ' "\${COMPREPLY[@]}"`, 'bash', 'mimeme', ...words).trim();
   assert.equal(complete('sim'), 'similar');
-  assert.equal(complete('pca', ''), 'fit show --help --library --json --quiet --verbose --log-format');
+  assert.equal(complete('pca', ''), 'fit show --help --library --catalog --json --quiet --verbose --log-format');
   assert.equal(complete('--library', 'pca', 'add', '--no'), '--no-words');
   assert.equal(complete('similar', 'pic'), '');
   within('zsh', '-n', '/usr/share/zsh/vendor-completions/_mimeme');

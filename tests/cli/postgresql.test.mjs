@@ -1,0 +1,120 @@
+// A library whose catalog is on a PostgreSQL server: one that tools/postgres starts for this file, in folders of its own.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test, { after } from 'node:test';
+import sharp from 'sharp';
+import { serve } from '../http/server.mjs';
+import { copy_into, json, mimeme, pick_stamps, scratch } from './mimeme.mjs';
+
+const root = scratch(), stamps = pick_stamps(40);
+// The server runs as nobody if this runs as root, and a socket's path is short.
+const data = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-pg.'));
+fs.chmodSync(data, 0o755);
+const postgres = (...args) => {
+  const done = spawnSync('tools/postgres', args, { encoding: 'utf8' });
+  assert.equal(done.status, 0, done.stderr);
+  return done.stdout.trim();
+};
+const address = postgres('start', data);
+after(() => {
+  postgres('stop', data);
+  fs.rmSync(data, { recursive: true, force: true });
+});
+const database = name => {
+  const made = spawnSync('.parts/postgresql/usr/lib/postgresql/15/bin/psql', ['-qXc', `CREATE DATABASE ${name}`, address], { encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stderr);
+  return address.replace('/postgres?', `/${name}?`);
+};
+const library = name => path.join(root, name);
+const hits = answer => answer.hits.map(hit => hit.id);
+const upload = async (server, bytes, name) => {
+  const body = new FormData();
+  body.append('file', new Blob([bytes]), name);
+  const response = await fetch(`${server.address}/api/v1/images`, { method: 'POST', body });
+  assert.equal(response.status, 200, await response.clone().text());
+  return (await response.json()).files[0].image.id;
+};
+const until = async (what, condition) => {
+  for (const deadline = Date.now() + 20_000; !(await condition()); await new Promise(r => setTimeout(r, 100)))
+    assert.ok(Date.now() < deadline, what);
+};
+
+test('the same library in a file, on a server, and back in a file', () => {
+  const catalog = database('moved'), file = library('file'), back = library('back'), away = library('away');
+  const pictures = copy_into(path.join(root, 'pictures'), stamps.slice(0, 20));
+  fs.writeFileSync(path.join(root, 'pictures', 'broken.png'), 'not a picture');
+  json(file, 3, 'add', path.join(root, 'pictures'));
+  json(file, 0, 'describe', pictures[0], 'größer \u{1F600}');
+  json(file, 0, 'category', pictures[1], 'Kätzchen');
+  json(file, 0, 'keys', 'create', 'alice');
+
+  const there = json(file, 0, 'copy', catalog);
+  const on_server = (code, ...args) => json(away, code, '--catalog', catalog, ...args);
+  assert.deepEqual(hits(on_server(0, 'similar', pictures[3])), hits(json(file, 0, 'similar', pictures[3])));
+  for (const words of ['größer', 'category:katzchen', 'type:png -größer', 'animal'])
+    assert.deepEqual(hits(on_server(0, 'search', words)), hits(json(file, 0, 'search', words)), words);
+  assert.equal(on_server(0, 'status').failed_files, 1);
+  assert.deepEqual(on_server(0, 'check').problems, []);
+  assert.equal(on_server(0, 'add').embedded, 0, 'nothing is to do');
+
+  const returned = json(away, 0, '--catalog', catalog, 'copy', back);
+  assert.deepEqual(returned.tables, there.tables);
+  assert.ok(there.tables.find(t => t.table === 'embeddings').rows === 20);
+  assert.deepEqual(json(back, 0, 'similar', pictures[3]), json(file, 0, 'similar', pictures[3]));
+  assert.deepEqual(json(back, 0, 'check').problems, []);
+
+  // Only into an empty one; and the folder of a library is not taken for another's.
+  assert.match(mimeme(file, 'copy', catalog).stderr, /there is a library already/);
+  assert.match(mimeme(file, '--catalog', catalog, 'status').stderr, /has a catalog of its own/);
+});
+
+test('two servers of one catalog see what the other does', async () => {
+  const catalog = database('shared');
+  const of = name => {
+    fs.mkdirSync(library(name));
+    fs.writeFileSync(path.join(library(name), 'mimeme.toml'), `catalog = "${catalog}"\nuploads = "${path.join(root, 'uploads')}"\n`);
+    return serve(library(name), '--anonymous', 'admin');
+  };
+  const one = await of('one'), two = await of('two');
+  try {
+    const get = async (server, at) => (await fetch(`${server.address}/api/v1/${at}`)).json();
+    const bytes = await sharp(stamps[30]).flatten({ background: 'teal' }).resize(300, 200, { fit: 'fill' }).png().toBuffer();
+    const id = await upload(one, bytes, 'harlequin.png');
+    await until('the second finds the picture by itself', async () =>
+      (await fetch(`${two.address}/api/v1/images/${id}/similar`)).status === 200);
+    const edited = await fetch(`${two.address}/api/v1/images/${id}`,
+      { method: 'PATCH', body: JSON.stringify({ description: 'zweihundert' }), headers: { 'Content-Type': 'application/json' } });
+    assert.equal(edited.status, 200);
+    await until('the first finds what the second wrote', async () => hits(await get(one, 'search?q=zweihundert')).includes(id));
+    const original = await fetch(`${two.address}/api/v1/images/${id}/original`);
+    assert.deepEqual(Buffer.from(await original.arrayBuffer()), bytes);
+    assert.equal((await fetch(`${one.address}/api/v1/images/${id}`, { method: 'DELETE' })).status, 204);
+    await until('the second has forgotten it', async () => hits(await get(two, 'search?q=zweihundert')).length === 0);
+  } finally {
+    await one.end('SIGINT');
+    await two.end('SIGINT');
+  }
+});
+
+test('a server that is restarted is waited for; one that is not there is named, without its password', async () => {
+  const catalog = database('restarted'), pictures = copy_into(path.join(root, 'more'), stamps.slice(20, 30));
+  const here = library('here');
+  json(here, 0, '--catalog', catalog, 'add', '--no-words', path.join(root, 'more'));
+  const server = await serve(here, '--catalog', catalog);
+  try {
+    postgres('stop', data);
+    const answer = fetch(`${server.address}/api/v1/images`);
+    await new Promise(r => setTimeout(r, 500));
+    postgres('start', data);
+    assert.equal((await (await answer).json()).images.length, pictures.length);
+  } finally {
+    await server.end('SIGINT');
+  }
+  const wrong = mimeme(library('nowhere'), '--catalog', 'postgresql://me:geheim@127.0.0.1:1/memes', 'status');
+  assert.match(wrong.stderr, /postgresql:\/\/127\.0\.0\.1:1\/memes: .*refused/);
+  assert.ok(!wrong.stderr.includes('geheim'));
+  assert.match(mimeme(library('nowhere'), '--catalog', 'mysql://x', 'status').stderr, /takes the address of a PostgreSQL server/);
+});
