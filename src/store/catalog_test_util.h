@@ -114,7 +114,7 @@ class CatalogTest : public testing::Test {
     FloatRows rows{.ids = ids, .rows = {}};
     for (const ImageId id : ids)
       rows.rows.insert(rows.rows.end(),
-                       {static_cast<float>(id % 2048), static_cast<float>(id / 2048)});
+                       {static_cast<float>(id % 2048), static_cast<float>(id >> 11)});
     return rows;
   }
 

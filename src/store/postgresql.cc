@@ -83,12 +83,12 @@ class PgCursor : public Rows::Cursor {
   int64_t integer(int column) const override {
     assert(PQftype(result_.get(), column) == kPgInt8);
     if (is_null(column)) return 0;
-    return read_number<int64_t>(bytes(column).data());
+    return read_number<int64_t>(bytes(column));
   }
   float real(int column) const override {
     assert(PQftype(result_.get(), column) == kPgFloat4);
     if (is_null(column)) return 0;
-    return std::bit_cast<float>(read_number<uint32_t>(bytes(column).data()));
+    return std::bit_cast<float>(read_number<uint32_t>(bytes(column)));
   }
   std::string_view text(int column) const override { return bytes(column); }
   Blob blob(int column) const override {
@@ -101,12 +101,12 @@ class PgCursor : public Rows::Cursor {
     if (PQftype(result_.get(), column) == kPgFloat4Array) {
       // array_send(): after five words of head each item with its length before it.
       for (size_t at = 20; at + 8 <= all.size(); at += 8)
-        floats_.push_back(std::bit_cast<float>(read_number<uint32_t>(all.data() + at + 4)));
+        floats_.push_back(std::bit_cast<float>(read_number<uint32_t>(all.substr(at + 4))));
     } else {
       // pgvector's halfvec_send(): dimensions, a word unused, binary16.
       std::vector<Half> halves;
       for (size_t at = 4; at + 2 <= all.size(); at += 2)
-        halves.push_back(read_number<Half>(all.data() + at));
+        halves.push_back(read_number<Half>(all.substr(at)));
       floats_ = to_float(halves);
     }
     return floats_;

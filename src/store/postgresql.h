@@ -30,7 +30,7 @@ void append_number(std::string& out, Int number) {
     out += static_cast<char>(static_cast<uint64_t>(number) >> shift);
 }
 template <typename Int>
-Int read_number(const char* bytes) {
+Int read_number(std::string_view bytes) {  // at their beginning
   uint64_t number = 0;
   for (size_t i = 0; i < sizeof(Int); ++i) number = number << 8 | static_cast<uint8_t>(bytes[i]);
   return static_cast<Int>(number);
