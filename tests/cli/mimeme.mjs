@@ -1,6 +1,6 @@
 // Runs the real program, as a user would, for the tests beside this file. The program is named by MIMEME.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -18,10 +18,23 @@ export function scratch() {
   return folder;
 }
 
+// With MIMEME_TEST_POSTGRESQL (tools/postgres) the catalogs of these tests are there, in a schema for each library.
+const schemas = new Map();
+function catalog_of(library) {
+  const server = process.env.MIMEME_TEST_POSTGRESQL;
+  if (!server) return {};
+  if (!schemas.has(library)) {
+    const name = `library_${process.pid}_${schemas.size}`;
+    execFileSync('.parts/postgresql/usr/lib/postgresql/15/bin/psql', ['-qXc', `CREATE SCHEMA ${name}`, server]);
+    schemas.set(library, `${server}&options=-csearch_path%3D${name},public`);
+  }
+  return { MIMEME_CATALOG: schemas.get(library) };
+}
+
 // HOME and all else that the program writes lies beside the library, so that no test touches what the user has.
 export const environment = library => {
   const home = path.dirname(library);
-  return { ...process.env, MIMEME_LIBRARY: library, HOME: home, XDG_DATA_HOME: path.join(home, 'data') };
+  return { ...process.env, ...catalog_of(library), MIMEME_LIBRARY: library, HOME: home, XDG_DATA_HOME: path.join(home, 'data') };
 };
 
 // Runs `mimeme ...args` to its end: { code, stdout, stderr }.

@@ -7,7 +7,7 @@ import path from 'node:path';
 import test, { after } from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { copy_into, json, mimeme, pick_stamps, scratch } from './mimeme.mjs';
+import { copy_into, json, mimeme, pick_stamps, scratch, start } from './mimeme.mjs';
 
 const root = scratch(), stamps = pick_stamps(40);
 // The server runs as nobody if this runs as root, and a socket's path is short.
@@ -96,6 +96,32 @@ test('two servers of one catalog see what the other does', async () => {
   } finally {
     await one.end('SIGINT');
     await two.end('SIGINT');
+  }
+});
+
+test('a server that crashes while pictures are added, and servers beside it: nothing lost, nothing twice', async () => {
+  const catalog = database('crashed'), folder = path.join(root, 'many');
+  const pictures = [];
+  fs.mkdirSync(folder);
+  for (let n = 0; n < 240; ++n) {
+    pictures.push(path.join(folder, `${n}.png`));
+    await sharp(stamps[n % 40]).flatten({ background: { r: n, g: 255 - n, b: 99 } }).resize(320, 240, { fit: 'fill' }).png().toFile(pictures[n]);
+  }
+  const server = await serve(library('beside'), '--catalog', catalog, '--anonymous', 'admin');
+  try {
+    const added = start(library('adding'), '--catalog', catalog, 'add', '--no-words', folder);
+    const held = async () => (await (await fetch(`${server.address}/api/v1/status`)).json()).images;
+    await until('the first pictures are there', async () => (await held()) > 0);
+    postgres('stop', data);
+    postgres('start', data);
+    await added.ended;  // it may have gone on, or say that it could not
+    const uploaded = await upload(server, await sharp(stamps[3]).flatten({ background: 'red' }).png().toBuffer(), 'after.png');
+    json(library('adding'), 0, '--catalog', catalog, 'add', '--no-words', folder);
+    assert.equal(await held(), pictures.length + 1);
+    assert.equal((await fetch(`${server.address}/api/v1/images/${uploaded}`)).status, 200);
+    assert.deepEqual(json(library('adding'), 0, '--catalog', catalog, 'check').problems, []);
+  } finally {
+    await server.end('SIGINT');
   }
 });
 
