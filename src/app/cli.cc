@@ -468,8 +468,7 @@ class CommandLine {
 
   Run& chosen_;
   CLI::App app_{"mimeme: image search for memes, on your own machine", "mimeme"};
-  Context context_{
-      .library = default_library(), .catalog = default_catalog(), .model_folders = model_folders()};
+  Context context_{.library = default_library(), .model_folders = model_folders()};
   bool verbose_ = false;
   std::string log_format_ = "text";
   AddArguments add_;

@@ -273,6 +273,10 @@ Result<ExitCode> backup_command(const Context& context, const std::string& folde
 }
 
 Result<ExitCode> copy_command(const Context& context, const std::string& to) {
+  if (!Catalog::is_server(to) && to.find(":/") != to.npos)
+    return Error{ErrorCode::kInvalidArgument,
+                 "this is no folder, and no address of a PostgreSQL server: "
+                 "postgresql://USER@HOST/DATABASE"};
   const std::stop_token stop = context.stop_on_interrupt();
   ProgressBar bar(context);
   const auto from = TRY(open_library(context, Library::Access::kRead, bar));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/config.h"
+#include "app/paths.h"
 
 namespace mimeme {
 
@@ -30,6 +31,9 @@ Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
                                    MergeOptions merge) {
   if (SharedLibrary* const held = context.held) {
+    if (!context.catalog.empty() && context.catalog != held->library().options().catalog)
+      return Error{ErrorCode::kInvalidArgument,
+                   "--catalog: the server that holds this folder works with another catalog"};
     if (access == Library::Access::kRead) return OpenedLibrary(held->library(), nullptr);
     SharedLibrary::Turn turn = held->try_take_turn();
     if (!turn) {
@@ -40,7 +44,8 @@ Result<OpenedLibrary> open_library(const Context& context, Library::Access acces
     return OpenedLibrary(held->library(), std::move(turn));
   }
   Config config = TRY(read_config(context.library));
-  if (!context.catalog.empty()) config.catalog = context.catalog;
+  for (const std::string& chosen : {default_catalog(), context.catalog})
+    if (!chosen.empty()) config.catalog = chosen;
   if (!config.catalog.empty() && !Catalog::is_server(config.catalog))
     return Error{ErrorCode::kInvalidArgument,
                  "--catalog takes the address of a PostgreSQL server, as in "

@@ -54,6 +54,9 @@ Result<std::shared_ptr<VectorIndex>> FollowedIndex::follow(const Source& source)
   for (int64_t seq = stamp_.seq;;) {
     const FloatRows page = TRY(source.rows_since(seq));
     if (page.ids.empty()) break;
+    if (page.rows.size() != page.ids.size() * static_cast<size_t>(source.dim))
+      return Error{ErrorCode::kCorrupt,
+                   path_ + ": vectors of another length than they should have"};
     index_->add(page.ids, page.rows);
     seq = page.seq;
     source.progress(index_->size());

@@ -181,7 +181,23 @@ Result<> Library::refresh() {
   return publish_words();
 }
 
+namespace {
+
+// Another process may put another projection in its place while one is worked with.
+Result<> again_if_superseded(const std::function<Result<>()>& work) {
+  for (int tries = 3;; --tries) {
+    auto done = work();
+    if (done || done.error().code != ErrorCode::kConflict || tries == 0) return done;
+  }
+}
+
+}  // namespace
+
 Result<> Library::refresh_vectors() {
+  return again_if_superseded([&] { return derive_vectors(); });
+}
+
+Result<> Library::derive_vectors() {
   if (writable_) {
     const auto model = TRY(catalog_->active_model());
     if (!model) return {};
@@ -194,31 +210,36 @@ Result<> Library::refresh_vectors() {
     const bool none = !projection || projection->model != model->id;
     const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages &&
                      model->dim <= kMaxPcaDim;
-    Result<ProjectionRecord> fitted = Error{ErrorCode::kNotFound, ""};
-    if (due) fitted = fit(model->id, {}, {});
-    if (fitted) {
-      TRY(replace_projection(*fitted));
-    } else if (none) {
-      // Too few images, or all alike: raw vectors do.
-      TRY(replace_projection(
-          {.model = model->id, .kind = "none", .input_dim = model->dim, .output_dim = model->dim}));
+    Result<ProjectionRecord> next = Error{ErrorCode::kNotFound, ""};
+    if (due) next = fit(model->id, {}, {});
+    // Too few images, or all alike: raw vectors do.
+    if (!next && none)
+      next = ProjectionRecord{
+          .model = model->id, .kind = "none", .input_dim = model->dim, .output_dim = model->dim};
+    if (next) {
+      next->id = TRY(replace_projection(*next));
+      TRY(project_missing(*next));
     } else {
-      const Searchable current{
-          .record = *projection,
-          .pca = projection->kind == "pca" ? std::optional(to_pca(*projection)) : std::nullopt,
-          .index = nullptr};
-      for (int64_t done = counts.vectors;;) {
-        const HalfRows page =
-            TRY(catalog_->embeddings(model->id, Catalog::Which::kWithoutVector, 0, kPage));
-        if (page.ids.empty()) break;
-        TRY(catalog_->add_vectors(projection->id,
-                                  {.ids = page.ids, .rows = current.project(to_float(page.rows))}));
-        done += static_cast<int64_t>(page.ids.size());
-        options_.progress("projecting", done, counts.embedded);
-      }
+      TRY(project_missing(*projection));
     }
   }
   return publish();
+}
+
+Result<> Library::project_missing(const ProjectionRecord& record) {
+  const Searchable by{.record = record,
+                      .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
+                      .index = nullptr};
+  const CatalogCounts counts = TRY(catalog_->counts());
+  for (int64_t done = counts.vectors;;) {
+    const HalfRows page =
+        TRY(catalog_->embeddings(record.model, Catalog::Which::kWithoutVector, 0, kPage));
+    if (page.ids.empty()) return {};
+    TRY(catalog_->add_vectors(record.id,
+                              {.ids = page.ids, .rows = by.project(to_float(page.rows))}));
+    done += static_cast<int64_t>(page.ids.size());
+    options_.progress("projecting", done, counts.embedded);
+  }
 }
 
 Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::stop_token& stop) {
@@ -231,12 +252,13 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::st
     return projection ? projection->id : 0;
   };
   const ProjectionId before = TRY(generation());
-  const ProjectionRecord fitted = TRY(fit(model->id, target, stop));
+  ProjectionRecord fitted = TRY(fit(model->id, target, stop));
   Lock lock(derive_mu_);
   const auto model_now = TRY(catalog_->active_model());
   if (!model_now || model_now->id != model->id || TRY(generation()) != before)
     return Error{ErrorCode::kConflict, "the projection was changed meanwhile: try again"};
-  TRY(replace_projection(fitted));
+  fitted.id = TRY(replace_projection(fitted));
+  TRY(project_missing(fitted));  // what was embedded meanwhile
   TRY(publish());
   return searchable()->record;
 }
@@ -288,7 +310,7 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target,
                           .fitted_on = fitter->count()};
 }
 
-Result<> Library::replace_projection(const ProjectionRecord& record) {
+Result<ProjectionId> Library::replace_projection(const ProjectionRecord& record) {
   const Searchable next{.record = record,
                         .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
                         .index = nullptr};
@@ -304,10 +326,15 @@ Result<> Library::replace_projection(const ProjectionRecord& record) {
     done += static_cast<int64_t>(page.ids.size());
     options_.progress("projecting", done, total);
   }
-  return catalog_->commit_projection(begun);
+  TRY(catalog_->commit_projection(begun));
+  return begun;
 }
 
 Result<> Library::publish() {
+  return again_if_superseded([&] { return publish_projection(); });
+}
+
+Result<> Library::publish_projection() {
   auto record = TRY(catalog_->projection());
   if (!record) {
     searchable_.set(nullptr);
@@ -317,8 +344,8 @@ Result<> Library::publish() {
   auto index = TRY(vectors_.follow(
       {.generation = record->id,
        .dim = record->output_dim,
-       .removals_since = [&](int64_t seq) { return catalog_->removals_since(seq); },
-       .rows_since = [&](int64_t seq) { return catalog_->vectors_since(seq, kPage); },
+       .removals_since = [&](int64_t seq) { return catalog_->removals_since(seq, record->id); },
+       .rows_since = [&](int64_t seq) { return catalog_->vectors_since(seq, kPage, record->id); },
        .progress =
            [&](int64_t indexed) {
              if (total == 0)
@@ -374,11 +401,17 @@ std::string Library::uploads() const {
 Result<> Library::catch_up() {
   TRY(access_keys_->reload());
   const Catalog::Version version = TRY(catalog_->version());
-  if (version == followed_) return {};
-  TRY(refresh_pictures());
-  TRY(refresh_words());
-  followed_ = version;
-  return {};
+  if (version != followed_) {
+    TRY(refresh_pictures());
+    TRY(refresh_words());
+    followed_ = version;
+  }
+  // Who embedded a picture projects it; but he may have been killed before.
+  constexpr std::chrono::minutes kMendEvery{1};
+  const auto now = std::chrono::steady_clock::now();
+  if (now - mended_ < kMendEvery) return {};
+  mended_ = now;
+  return is_stale() ? refresh() : Result<>();
 }
 
 Result<> Library::refresh_pictures() {
@@ -417,8 +450,11 @@ Result<> Library::publish_words() {
   auto text = open_text_index();
   if (text && writable_) {
     auto followed = follow_texts(**text);
-    if (!followed && followed.error().code != ErrorCode::kIo &&
-        followed.error().code != ErrorCode::kBusy) {
+    const auto is_of_index = [](ErrorCode code) {  // not of the catalog that it follows
+      return code != ErrorCode::kIo && code != ErrorCode::kBusy &&
+             code != ErrorCode::kUnavailable && code != ErrorCode::kForbidden;
+    };
+    if (!followed && is_of_index(followed.error().code)) {
       log(LogLevel::kWarning, followed.error().message + ": made again from the catalog");
       text = create_text_index();
       if (text) followed = follow_texts(**text);

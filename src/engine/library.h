@@ -7,6 +7,7 @@
 #ifndef MIMEME_ENGINE_LIBRARY_H_
 #define MIMEME_ENGINE_LIBRARY_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -168,7 +169,10 @@ class Library {
                                const std::stop_token& stop) const;
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
+  Result<> derive_vectors();
+  Result<> project_missing(const ProjectionRecord& record);
   Result<> publish();
+  Result<> publish_projection();
   Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
   Result<> claim_indexes();
   void open_features();
@@ -176,7 +180,7 @@ class Library {
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
   Result<> follow_texts(TextIndex& index);
-  Result<> replace_projection(const ProjectionRecord& record);
+  Result<ProjectionId> replace_projection(const ProjectionRecord& record);
   std::string text_path() const { return options_.directory + "/index/text.db"; }
 
   const LibraryOptions options_;
@@ -184,8 +188,9 @@ class Library {
   std::unique_ptr<Catalog> catalog_;         // constant after open()
   std::unique_ptr<AccessKeys> access_keys_;  // constant after open()
   bool writable_ = false;                    // constant after open()
-  Catalog::Version followed_;                // catch_up()'s own
-  Mutex derive_mu_;                          // one derivation at a time
+  Catalog::Version followed_;                // catch_up()'s own, as is the next
+  std::chrono::steady_clock::time_point mended_;
+  Mutex derive_mu_;  // one derivation at a time
   Snapshot<Searchable> searchable_;
   Snapshot<Words> words_;
   FollowedIndex vectors_ GUARDED_BY(derive_mu_), parts_ GUARDED_BY(derive_mu_),

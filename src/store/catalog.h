@@ -309,8 +309,9 @@ class Catalog {
   // commit_projection, kConflict: another generation has taken the place of this one.
   Result<> add_vectors(ProjectionId generation, const FloatRows& rows);
   Result<> commit_projection(ProjectionId begun);
-  // Vectors changed after `seq` (0: all), in order of seq, at most `limit`.
-  Result<FloatRows> vectors_since(int64_t seq, int limit);
+  // Vectors changed after `seq` (0: all), in order of seq, at most `limit`. Here and in
+  // removals_since, kConflict if `generation` is given and not the current one (any more).
+  Result<FloatRows> vectors_since(int64_t seq, int limit, ProjectionId generation = 0);
   Result<std::optional<std::vector<float>>> vector(ImageId id);
   // Images whose vectors went after `seq` and did not come back, and the newest change of either
   // kind. To catch up from p: removals_since(p) first, then vectors_since(p) to the end; the new p
@@ -319,7 +320,7 @@ class Catalog {
     std::vector<ImageId> ids;
     int64_t seq = 0;
   };
-  Result<Removals> removals_since(int64_t seq);
+  Result<Removals> removals_since(int64_t seq, ProjectionId generation = 0);
 
   // ---- words: what a picture says, shows and is called
   struct Reading {

@@ -53,9 +53,13 @@ std::string is_among(const std::string& column, size_t count) {
                        : column + " IN (SELECT unnest(?::BIGINT[]))";
 }
 
+std::string temporary(const sql::Connection& c, const std::string& table) {
+  return (c.dialect() == sql::Dialect::kDuckDb ? "temp." : "pg_temp.") + table;
+}
+
 Result<> replace_temporary(sql::Connection& c, const std::string& table, const std::string& rows,
                            std::initializer_list<sql::Value> values) {
-  TRY(c.run("DROP TABLE IF EXISTS " + table));
+  TRY(c.run("DROP TABLE IF EXISTS " + temporary(c, table)));
   TRY(c.run("CREATE TEMP TABLE " + table + " AS " + rows, values));
   return {};
 }

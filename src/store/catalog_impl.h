@@ -99,6 +99,9 @@ struct Catalog::Impl {
 // times as long for 20 of 100,000.
 std::string is_among(const std::string& column, size_t count);
 
+// The table's name, of no other than the connection's temporary one.
+std::string temporary(const sql::Connection& connection, const std::string& table);
+
 // Makes the temporary table anew of the rows that a query gives.
 Result<> replace_temporary(sql::Connection& connection, const std::string& table,
                            const std::string& rows, std::initializer_list<sql::Value> values = {});

@@ -20,7 +20,7 @@ class PlanInCatalog : public Catalog::Plan {
 
   ~PlanInCatalog() override {
     for (const std::string table : {"scan", "roots", "found", "todo", "gone"})
-      static_cast<void>(lease_->run("DROP TABLE IF EXISTS plan_" + table));
+      static_cast<void>(lease_->run("DROP TABLE IF EXISTS " + temporary(*lease_, "plan_" + table)));
     catalog_.planning = false;
   }
 
@@ -90,7 +90,7 @@ class PlanInCatalog : public Catalog::Plan {
         "FROM (SELECT DISTINCT ON (path) * FROM plan_scan) s LEFT JOIN files f ON f.path = "
         "s.path",
         {model}));
-    TRY(c.run("DROP TABLE plan_scan"));
+    TRY(c.run("DROP TABLE " + temporary(c, "plan_scan")));
     TRY(c.run("ANALYZE plan_found"));
     TRY(c.run(
         "CREATE TEMP TABLE plan_todo AS SELECT row_number() OVER (ORDER BY path) AS n, path, size, "

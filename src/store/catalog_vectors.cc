@@ -34,6 +34,15 @@ Error superseded() {
   return {ErrorCode::kConflict, "another projection has taken the place of this one: try again"};
 }
 
+// 0: whichever it is.
+Result<> require_current(sql::Connection& c, ProjectionId generation) {
+  if (generation == 0) return {};
+  if (TRY(c.integer("SELECT count(*) FROM projections WHERE id = ? AND is_current",
+                    {generation})) == 0)
+    return superseded();
+  return {};
+}
+
 }  // namespace
 
 Result<> drop_vectors_of_doomed(sql::Connection& c) {
@@ -178,8 +187,9 @@ Result<> Catalog::commit_projection(ProjectionId begun) {
   });
 }
 
-Result<FloatRows> Catalog::vectors_since(int64_t seq, int limit) {
+Result<FloatRows> Catalog::vectors_since(int64_t seq, int limit, ProjectionId generation) {
   return impl_->read([&](sql::Connection& c) -> Result<FloatRows> {
+    TRY(require_current(c, generation));
     FloatRows result{.ids = {}, .rows = {}, .seq = seq};
     const int64_t last =
         TRY(c.integer("SELECT coalesce(max(seq), 0) FROM "
@@ -208,8 +218,9 @@ Result<std::optional<std::vector<float>>> Catalog::vector(ImageId id) {
   });
 }
 
-Result<Catalog::Removals> Catalog::removals_since(int64_t seq) {
+Result<Catalog::Removals> Catalog::removals_since(int64_t seq, ProjectionId generation) {
   return impl_->read([&](sql::Connection& c) -> Result<Removals> {
+    TRY(require_current(c, generation));
     Removals removals;
     removals.seq = TRY(c.integer("SELECT last FROM counters WHERE name = 'change'"));
     // An image whose vector went and came back is not gone.

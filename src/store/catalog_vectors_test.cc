@@ -103,6 +103,9 @@ TEST_F(VectorsTest, ANewGenerationIsSwappedInAsAWhole) {
   EXPECT_EQ(must(catalog->vectors_since(old_seq, 10)).ids, (Ids{1, 2, 3})) << "all are changes";
   EXPECT_EQ(catalog->commit_projection(id).error().code, ErrorCode::kConflict);
   EXPECT_EQ(catalog->add_vectors(old.id, two_floats({1})).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(catalog->vectors_since(0, 9, old.id).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(catalog->removals_since(0, old.id).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(must(catalog->vectors_since(0, 9, id)).ids.size(), 3U);
 }
 
 TEST_F(VectorsTest, AGenerationThatWasNotCommittedVanishesOnOpening) {

@@ -128,9 +128,11 @@ const Migrations& of_postgresql() {
           "AS $$ SELECT upper(encode($1, 'hex')) $$",
           "CREATE FUNCTION hex(BIGINT) RETURNS TEXT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
           "AS $$ SELECT upper(to_hex($1)) $$",
-          // The marks of U+0300 to U+036F, after they have been taken apart from their letters.
+          // In small letters, whatever the database's locale is; without the marks of U+0300 to
+          // U+036F, after they have been taken apart from their letters.
           "CREATE FUNCTION strip_accents(TEXT) RETURNS TEXT IMMUTABLE PARALLEL SAFE LANGUAGE sql "
-          "AS $$ SELECT regexp_replace(normalize($1, NFD), '[\u0300-\u036F]', '', 'g') $$",
+          "AS $$ SELECT regexp_replace(normalize(lower($1 COLLATE \"und-x-icu\"), NFD), "
+          "'[\u0300-\u036F]', '', 'g') $$",
 
           "CREATE TABLE identity AS SELECT gen_random_uuid()::VARCHAR AS id",
           "CREATE TABLE roots(path VARCHAR NOT NULL)",

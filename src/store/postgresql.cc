@@ -155,7 +155,7 @@ class Postgres : public Database {
   Result<int64_t> bytes_on_disk() override {
     return TRY(lease())->integer(
         "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::BIGINT FROM pg_class "
-        "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'");
+        "WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind = 'r'");
   }
   Result<std::string> write_copy() override {
     return Error{ErrorCode::kUnsupported,
@@ -179,7 +179,9 @@ void PgResultDeleter::operator()(pg_result* result) const { PQclear(result); }
 
 PgConnection::~PgConnection() { PQfinish(handle_); }
 
-bool PgConnection::is_broken() const { return PQstatus(handle_) != CONNECTION_OK; }
+bool PgConnection::is_broken() const {
+  return PQstatus(handle_) != CONNECTION_OK || PQtransactionStatus(handle_) != PQTRANS_IDLE;
+}
 
 Result<std::unique_ptr<PgConnection>> PgConnection::open(const std::string& address,
                                                          Database::Access access,
@@ -279,18 +281,31 @@ Result<> PgConnection::begin(Mode mode) {
   // two transactions conflict. The lock goes with the transaction. Its number: "mime", and the
   // schema's, for there may be several catalogs in a database. Under REPEATABLE READ a writer
   // would go on seeing what was there before it had waited.
-  const char* const sql =
-      mode == Mode::kRead
-          ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-          : "BEGIN ISOLATION LEVEL READ COMMITTED; "
-            "SELECT pg_advisory_xact_lock(1835625829, current_schema()::regnamespace::oid::int); "
-            "SELECT pg_current_xact_id()";
-  const PgResult last = TRY(accept(PQexec(handle_, sql)));
+  const char* const sql = mode == Mode::kRead
+                              ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                              : "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                                "SELECT pg_advisory_xact_lock(1835625829, "
+                                "quote_ident(current_schema())::regnamespace::oid::int); "
+                                "SELECT pg_current_xact_id()";
+  auto begun = accept(PQexec(handle_, sql));
+  if (!begun) {
+    static_cast<void>(run("ROLLBACK"));  // BEGIN itself may have been done
+    return std::move(begun).error();
+  }
+  const PgResult last = *std::move(begun);
   transaction_id_ = mode == Mode::kRead ? "" : PQgetvalue(last.get(), 0, 0);
   return {};
 }
 
 // ---- Database
+
+static Error not_an_address() {
+  return {
+      ErrorCode::kInvalidArgument,
+      "the catalog's address is no connection URI of PostgreSQL: "
+      "postgresql://USER@HOST:PORT/DATABASE, where \"@\", \"/\" and \":\" in a name or password "
+      "are written %40, %2F and %3A"};
+}
 
 Result<bool> Postgres::has_committed(const std::string& transaction_id) {
   const auto connection = TRY(lease());
@@ -309,9 +324,7 @@ Result<std::unique_ptr<Database>> open_postgresql(const std::string& address,
   if (!options) {
     // libpq's message quotes the address, and that may have a password in it.
     PQfreemem(message);
-    return Error{ErrorCode::kInvalidArgument,
-                 "the catalog's address is no connection URI of PostgreSQL: "
-                 "postgresql://USER@HOST:PORT/DATABASE"};
+    return not_an_address();
   }
   std::string host, port, database;
   for (const PQconninfoOption* option = options; option->keyword; ++option) {
@@ -322,6 +335,11 @@ Result<std::unique_ptr<Database>> open_postgresql(const std::string& address,
     if (keyword == "dbname") database = '/' + std::string(option->val);
   }
   PQconninfoFree(options);
+  // A password with an unescaped "@", "/" or ":" has been read as something else, which would be
+  // told.
+  const bool is_clear = (host + database).find('@') == std::string::npos &&
+                        port.find_first_not_of(":0123456789,") == std::string::npos;
+  if (!is_clear) return not_an_address();
   std::unique_ptr<Database> opened = std::make_unique<Postgres>(
       address, access, "postgresql://" + printable(host + port + database));
   TRY(opened->lease());

@@ -100,7 +100,8 @@ class Connection {
   // The integer in the first column of the only row.
   Result<int64_t> integer(const std::string& sql, std::initializer_list<Value> values = {});
 
-  virtual bool is_broken() const = 0;  // of no more use: the server has gone
+  virtual bool is_broken()
+      const = 0;  // of no more use: the server has gone, or a transaction is open
 
   // Of the writing transaction that is going on, for Database::has_committed().
   virtual std::string transaction_id() const { return {}; }

@@ -1,6 +1,6 @@
 // A library whose catalog is on a PostgreSQL server: one that tools/postgres starts for this file, in folders of its own.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -23,8 +23,9 @@ after(() => {
   postgres('stop', data);
   fs.rmSync(data, { recursive: true, force: true });
 });
+const psql = '.parts/postgresql/usr/lib/postgresql/15/bin/psql';
 const database = name => {
-  const made = spawnSync('.parts/postgresql/usr/lib/postgresql/15/bin/psql', ['-qXc', `CREATE DATABASE ${name}`, address], { encoding: 'utf8' });
+  const made = spawnSync(psql, ['-qXc', `CREATE DATABASE ${name}`, address], { encoding: 'utf8' });
   assert.equal(made.status, 0, made.stderr);
   return address.replace('/postgres?', `/${name}?`);
 };
@@ -91,6 +92,18 @@ test('two servers of one catalog see what the other does', async () => {
     await until('the first finds what the second wrote', async () => hits(await get(one, 'search?q=zweihundert')).includes(id));
     const original = await fetch(`${two.address}/api/v1/images/${id}/original`);
     assert.deepEqual(Buffer.from(await original.arrayBuffer()), bytes);
+    assert.match(mimeme(library('one'), '--catalog', address, 'status').stderr, /works with another catalog/);
+    // A writer that is cancelled while it waits for the others leaves a connection behind that is of use.
+    const sql = text => spawnSync(psql, ['-qAtXc', text, catalog], { encoding: 'utf8' }).stdout.trim();
+    const holder = spawn(psql, ['-qX', catalog], { stdio: ['pipe', 'ignore', 'inherit'] });
+    holder.stdin.write("BEGIN; SELECT pg_advisory_xact_lock(1835625829, 'public'::regnamespace::oid::int);\n");
+    const edit = fetch(`${two.address}/api/v1/images/${id}`,
+      { method: 'PATCH', body: JSON.stringify({ category: 'cancelled' }), headers: { 'Content-Type': 'application/json' } });
+    await until('it waits', () => sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") === '1');
+    sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory'");
+    holder.stdin.end('ROLLBACK;\n');
+    assert.equal((await edit).status, 200, 'tried again');
+    assert.equal((await get(two, `images/${id}`)).category, 'cancelled');
     assert.equal((await fetch(`${one.address}/api/v1/images/${id}`, { method: 'DELETE' })).status, 204);
     await until('the second has forgotten it', async () => hits(await get(two, 'search?q=zweihundert')).length === 0);
   } finally {
@@ -143,4 +156,10 @@ test('a server that is restarted is waited for; one that is not there is named, 
   assert.match(wrong.stderr, /postgresql:\/\/127\.0\.0\.1:1\/memes: .*refused/);
   assert.ok(!wrong.stderr.includes('geheim'));
   assert.match(mimeme(library('nowhere'), '--catalog', 'mysql://x', 'status').stderr, /takes the address of a PostgreSQL server/);
+  for (const odd of ['postgresql://me:geh/eim@127.0.0.1:1/memes', 'postgresql://me:geh@eim@127.0.0.1:1/memes', 'postgresql://me:geheim@[x/memes']) {
+    const { stderr } = mimeme(library('nowhere'), '--catalog', odd, 'status');
+    assert.match(stderr, /is no connection URI/);
+    assert.doesNotMatch(stderr, /geh|eim@/);
+  }
+  assert.match(mimeme(here, '--catalog', catalog, 'copy', 'postgres:/me:geheim@h/x').stderr, /no folder, and no address/);
 });
