@@ -1,11 +1,13 @@
 // The vector index beside hnswlib, FAISS and DuckDB's scan, on clustered vectors of our own making.
 //     mimeme_ann_bench ROWS [DIM [FOLDER [PEER]]]
 // Built graphs stay in FOLDER (default: ann-bench-data) and are used again. PEER: beside this one
-// only (hnswlib, FAISS, USearch, or none). Rounds are interleaved, because machines drift.
+// only (hnswlib, FAISS, USearch, pgvector, or none). pgvector: if MIMEME_TEST_POSTGRESQL names a
+// server. Rounds are interleaved, because machines drift.
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -131,6 +133,7 @@ class Bench {
       : n_(n), dim_(dim), folder_(folder), sequence_(dim, std::max<size_t>(1, n / 100)) {
     fs::create_directories(folder);
     queries_ = sequence_.rows(uint64_t{1} << 40, kQueries);
+    if (auto peer = pgvector_peer(static_cast<int>(dim))) peers_.push_back(std::move(peer));
   }
 
   void run(const std::string& only) {
@@ -160,6 +163,8 @@ class Bench {
       std::printf("| %s | %d | %.4f | %.0f | %.0f | %.0f | %.0f |\n", c.name.c_str(), c.breadth,
                   c.recall, median(c.rate_1), median(c.rate_2), c.mib,
                   c.mib * 1048576 / static_cast<double>(n_));
+    for (const int clients : {1, 8})
+      for (const Contender& c : contenders_) tell_latency(c, clients);
     contenders_[0].set_breadth(0);
     std::vector<double> ms;
     for (size_t q = 0; q < kQueries; ++q) {
@@ -278,7 +283,7 @@ class Bench {
     };
     contender.set_breadth(50);
     warm(contender);
-    contender.mib = status_mib("VmRSS:") - before;
+    contender.mib = peer.bytes() > 0 ? peer.bytes() / 1048576 : status_mib("VmRSS:") - before;
     contenders_.push_back(std::move(contender));
   }
 
@@ -310,6 +315,31 @@ class Bench {
     const auto start = Clock::now();
     each(kQueries, threads, [&](size_t q) { contender.search(query(q)); });
     return kQueries / seconds_since(start);
+  }
+
+  // Each client keeps its thread, and so its connection if it has one.
+  void tell_latency(const Contender& contender, int clients) const {
+    std::vector<double> ms(kQueries);
+    std::atomic<size_t> next = 0;
+    Clock::time_point start;
+    std::barrier ready(clients, [&]() noexcept { start = Clock::now(); });
+    {
+      std::vector<std::jthread> threads;
+      for (int t = 0; t < clients; ++t)
+        threads.emplace_back([&] {
+          for (size_t q = 0; q < 100; ++q) contender.search(query(q));
+          ready.arrive_and_wait();
+          for (size_t q = 0; (q = next++) < kQueries;) {
+            const auto begun = Clock::now();
+            contender.search(query(q));
+            ms[q] = seconds_since(begun) * 1e3;
+          }
+        });
+    }
+    const double all = seconds_since(start);
+    std::ranges::sort(ms);
+    std::printf("%s, %d clients: %.0f q/s, p50 %.3f ms, p99 %.3f ms\n", contender.name.c_str(),
+                clients, kQueries / all, ms[kQueries / 2], ms[kQueries * 99 / 100]);
   }
 
   void add_thousand() {

@@ -22,10 +22,15 @@ class AnnPeer {
   virtual void set_rows(std::span<const float> /*rows*/) {}
   virtual void set_breadth(int breadth) = 0;
   virtual std::vector<int64_t> search(std::span<const float> query, int k) const = 0;
+  // Of its index, if that is in another process; else 0.
+  virtual double bytes() const { return 0; }
 };
 
 // Those that were there when this was built; the others are named on stderr.
 std::vector<std::unique_ptr<AnnPeer>> ann_peers(int dim);
+
+// Null unless MIMEME_TEST_POSTGRESQL names a server.
+std::unique_ptr<AnnPeer> pgvector_peer(int dim);
 
 // Top k by DuckDB's array_cosine_similarity on 2 threads: milliseconds a query.
 double duckdb_scan_ms(std::span<const float> rows, int dim, std::span<const float> queries, int k);
