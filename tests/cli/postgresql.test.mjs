@@ -10,17 +10,16 @@ import { serve } from '../http/server.mjs';
 import { copy_into, json, mimeme, pick_stamps, scratch, start } from './mimeme.mjs';
 
 const root = scratch(), stamps = pick_stamps(40);
-// The server runs as nobody if this runs as root, and a socket's path is short.
-const data = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-pg.'));
-fs.chmodSync(data, 0o755);
+const data = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-pg.'));  // a socket's path is short
+const run = (...args) => spawnSync('tools/postgres', args, { encoding: 'utf8' });
 const postgres = (...args) => {
-  const done = spawnSync('tools/postgres', args, { encoding: 'utf8' });
+  const done = run(...args);
   assert.equal(done.status, 0, done.stderr);
   return done.stdout.trim();
 };
-const address = postgres('start', data);
+const begun = run('start', data), skip = begun.status === 77 && begun.stderr, address = begun.stdout.trim();
 after(() => {
-  postgres('stop', data);
+  if (!skip) postgres('stop', data);
   fs.rmSync(data, { recursive: true, force: true });
 });
 const psql = '.parts/postgresql/usr/lib/postgresql/15/bin/psql';
@@ -43,7 +42,7 @@ const until = async (what, condition) => {
     assert.ok(Date.now() < deadline, what);
 };
 
-test('the same library in a file, on a server, and back in a file', () => {
+test('the same library in a file, on a server, and back in a file', { skip }, () => {
   const catalog = database('moved'), file = library('file'), back = library('back'), away = library('away');
   const pictures = copy_into(path.join(root, 'pictures'), stamps.slice(0, 20));
   fs.writeFileSync(path.join(root, 'pictures', 'broken.png'), 'not a picture');
@@ -72,7 +71,7 @@ test('the same library in a file, on a server, and back in a file', () => {
   assert.match(mimeme(file, '--catalog', catalog, 'status').stderr, /has a catalog of its own/);
 });
 
-test('two servers of one catalog see what the other does', async () => {
+test('two servers of one catalog see what the other does', { skip }, async () => {
   const catalog = database('shared');
   const of = name => {
     fs.mkdirSync(library(name));
@@ -112,7 +111,7 @@ test('two servers of one catalog see what the other does', async () => {
   }
 });
 
-test('a server that crashes while pictures are added, and servers beside it: nothing lost, nothing twice', async () => {
+test('a server that crashes while pictures are added, and servers beside it: nothing lost, nothing twice', { skip }, async () => {
   const catalog = database('crashed'), folder = path.join(root, 'many');
   const pictures = [];
   fs.mkdirSync(folder);
@@ -138,7 +137,7 @@ test('a server that crashes while pictures are added, and servers beside it: not
   }
 });
 
-test('a server that is restarted is waited for; one that is not there is named, without its password', async () => {
+test('a server that is restarted is waited for; one that is not there is named, without its password', { skip }, async () => {
   const catalog = database('restarted'), pictures = copy_into(path.join(root, 'more'), stamps.slice(20, 30));
   const here = library('here');
   json(here, 0, '--catalog', catalog, 'add', '--no-words', path.join(root, 'more'));
