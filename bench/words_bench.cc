@@ -1,12 +1,14 @@
 // Measures search by words in a whole library, and the stages that learn them.
 //     mimeme_words_bench queries WORK [IMAGES]    IMAGES: default 100000
-//         made-up texts in a real catalog, WORK/words-IMAGES (made if it is not there); what the
-//         parts of a search cost, with the real text model
+//         made-up texts in a real catalog, WORK/words-IMAGES (made if it is not there), or in an
+//         empty database that MIMEME_CATALOG names; what the parts of a search cost, with the real
+//         text model
 //     mimeme_words_bench stages WORK
 //         reading, labelling and embedding the pictures of WORK/memes, with the real models
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -35,8 +37,16 @@ constexpr size_t kMeanings = 400;  // texts that are embedded for real; the othe
 // Of what a made-up vector differs by, to the vector it lies around: cosines of 0.8 between them.
 constexpr float kSpread = 0.5F;
 
+// Of an empty database on a PostgreSQL server; not set: catalogs are files.
+std::string catalog_on_server() {
+  const char* const address = std::getenv("MIMEME_CATALOG");
+  return address ? address : "";
+}
+
 LibraryOptions options_for(const std::string& directory) {
-  return {.directory = directory, .model_folders = {MIMEME_BUILT_MODELS}};
+  return {.directory = directory,
+          .catalog = catalog_on_server(),
+          .model_folders = {MIMEME_BUILT_MODELS}};
 }
 
 void print_load() {
@@ -172,8 +182,9 @@ void make_library(const std::string& folder, const std::vector<Described>& all) 
     std::fflush(stdout);
   };
   {
-    const auto catalog =
-        need(Catalog::open(unfinished + "/catalog.duckdb", Catalog::Access::kReadWrite));
+    const std::string server = catalog_on_server();
+    const auto catalog = need(Catalog::open(
+        server.empty() ? unfinished + "/catalog.duckdb" : server, Catalog::Access::kReadWrite));
     const ModelId model =
         need(catalog->register_model({.name = "made-up", .digest = "bench", .dim = kImageDim}));
     need(catalog->set_active_model(model));

@@ -95,7 +95,7 @@ test('the manual can be read, and Tab completes', { skip }, () => {
   within('apt-get', 'install', '-qq', '-y', 'man-db', 'bash-completion', 'zsh', 'fish');
   const manual = within('sh', '-c', 'zcat /usr/share/man/man1/mimeme.1.gz > /tmp/mimeme.1; MANWIDTH=80 man --warnings -l /tmp/mimeme.1 2>&1 | col -b');
   assert.doesNotMatch(manual, /warning|error:/);
-  for (const says of [/^NAME\n +mimeme - image search/m, /^ +mimeme similar QUERY$/m, /--retry-failed/, /^EXIT STATUS\n +0 done or found/m]) assert.match(manual, says);
+  for (const says of [/^NAME\n +mimeme - image search/m, /^ +mimeme similar QUERY$/m, /--retry-failed/, /^EXIT STATUS\n\s+0\s+done\s+or\s+found/m]) assert.match(manual, says);
 
   const complete = (...words) => within('bash', '-c', `. /usr/share/bash-completion/completions/mimeme
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mimeme; printf '%s ' "\${COMPREPLY[@]}"`, 'bash', 'mimeme', ...words).trim();
