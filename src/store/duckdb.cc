@@ -4,9 +4,12 @@
 
 #include <cassert>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <utility>
 
+#include "base/file.h"
 #include "base/utf8.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -296,6 +299,34 @@ class DuckDb : public Database {
 
 }  // namespace
 
+namespace {
+
+// A database that was killed while its first blocks were written is damaged, to DuckDB: so an empty
+// one is made under another name, and is there as a whole or not at all.
+Result<> make_empty(const std::string& path) {
+  const std::string begun = path + ".new";
+  std::error_code ignored;  // DuckDB will say it better
+  std::filesystem::remove(begun, ignored);
+  std::filesystem::remove(path + ".wal", ignored);  // of a file that is gone
+  duckdb_database database = nullptr;
+  char* message = nullptr;
+  if (duckdb_open_ext(begun.c_str(), &database, nullptr, &message) != DuckDBSuccess) {
+    Error error = translate(path, message);
+    duckdb_free(message);
+    return error;
+  }
+  duckdb_close(&database);
+  std::ifstream file(begun, std::ios::binary);  // 12 KB
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  if (bytes.empty()) return Error{ErrorCode::kIo, begun + ": cannot be read"};
+  TRY(write_file(path, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                 Durability::kTruth));
+  std::filesystem::remove(begun, ignored);
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Database>> open_duckdb(const std::string& path, Database::Access access) {
   auto handle = std::make_unique<Handle>();
   handle->path = path;
@@ -305,6 +336,8 @@ Result<std::unique_ptr<Database>> open_duckdb(const std::string& path, Database:
     if (!open_files().insert(canonical))
       return Error{ErrorCode::kBusy, path + ": is already open in this process"};
     handle->registered = canonical;
+    if (access == Database::Access::kReadWrite && !std::filesystem::exists(path, ignored))
+      TRY(make_empty(path));
   }
 
   struct Config {

@@ -126,8 +126,10 @@ function changes_of_add() {
 for (const fault of ['kill', 'EIO', 'ENOSPC']) {
   test(`${fault} at any change of an ingest (seed ${seed})`, () => {
     const random = random_of(seed + fault.length), all = changes_of_add();
-    for (let i = 0; i < count; ++i) {
-      const n = 1 + Math.floor(random() * all), what = `${fault} at change ${n} of ${all}`, ended = add_with(fault, n);
+    // Two of the first, by which an empty catalog is made, and as many anywhere as there shall be.
+    const early = [2 + Math.floor(random() * 8), 10 + Math.floor(random() * 8)];
+    for (let i = 0; i < early.length + count; ++i) {
+      const n = early[i] ?? 1 + Math.floor(random() * all), what = `${fault} at change ${n} of ${all}`, ended = add_with(fault, n);
       if (fault === 'kill') {
         assert.ok(ended.signal === 'SIGKILL' || ended.status === 0, `${what}: ${ended.status} ${ended.stderr}`);
       } else {
