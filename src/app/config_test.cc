@@ -99,10 +99,14 @@ TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
 }
 
 TEST_F(ConfigTest, WhereTheCatalogAndUploadsAreIsRead) {
-  const auto config = read("catalog = \"postgres://h/memes\"\nuploads = \"/shared\"\n");
+  const auto config = read(
+      "\xEF\xBB\xBF# ü: \"\ncatalog = \"postgres://h/memes\"\nuploads = '/shäred'\n"
+      "[describer]\nbase_url = \"http://h/v1\"\nmodel = \"é\\\\\"\n"
+      "prompt = \"\"\"é \\\" \"\"é\né\"\"\"\n");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->catalog, "postgres://h/memes");
-  EXPECT_EQ(config->uploads, "/shared");
+  EXPECT_EQ(config->uploads, "/shäred");
+  EXPECT_EQ(config->describer.prompt, "é \" \"\"é\né");
 }
 
 TEST_F(ConfigTest, WhatAServerIsReachedByIsRead) {
@@ -153,6 +157,8 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       {"catalog = \"memes.db\"",
        "1: `catalog` must be the address of a PostgreSQL server, as in catalog = "
        "\"postgresql://mimeme@db.example/mimeme\""},
+      {"# größer\n\nƞ = 1", "3: a letter that is not ASCII, outside of quotes"},
+      {"prompt = '''\n'\"é''' é", "2: a letter that is not ASCII, outside of quotes"},
       {"uploads = 3", "1: `uploads` must be a folder, as in uploads = \"/srv/memes/uploads\""},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
