@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "bench/ann_peers.h"
+#include "bench/need.h"
 #include "index/vector_index.h"
 
 namespace mimeme {
@@ -35,21 +36,6 @@ constexpr size_t kPeersTo = 2'000'000;  // rows: beyond, theirs do not fit into 
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-void need(const Result<>& result) {
-  if (result) return;
-  std::fprintf(stderr, "ann_bench: %s\n", result.error().message.c_str());
-  std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "ann_bench: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  return *std::move(result);
 }
 
 // "VmRSS:" now, "VmHWM:" at most.

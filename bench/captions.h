@@ -4,31 +4,17 @@
 #define MIMEME_BENCH_CAPTIONS_H_
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "base/result.h"
+#include "bench/need.h"
 
 namespace mimeme {
 
 using Clock = std::chrono::steady_clock;
 using Strings = std::vector<std::string>;
 using Random = std::mt19937;
-
-// The value, or the end of the program with the error's message.
-template <typename T>
-T need(Result<T> result) {
-  if (result.ok()) return std::move(result).value();
-  std::fprintf(stderr, "bench: %s\n", result.error().message.c_str());
-  std::exit(1);
-}
-inline void need(Result<> result) {
-  need(result.ok() ? Result<bool>(true) : Result<bool>(std::move(result).error()));
-}
 
 double ms_since(Clock::time_point start);
 // Of this thread, so that what else the machine does counts less; of all threads of the process.

@@ -8,21 +8,13 @@
 #include <fstream>
 
 #include "bench/ann_peers.h"
+#include "bench/need.h"
 #include "core/half.h"
 #include "store/appender.h"
 #include "store/sql.h"
 
 namespace mimeme {
 namespace {
-
-template <typename T>
-T need(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "ann_bench: %s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  return *std::move(result);
-}
 
 class Pgvector : public AnnPeer {
  public:
@@ -44,9 +36,9 @@ class Pgvector : public AnnPeer {
     auto out = need(sql::Appender::open(*c, "ann"));
     for (size_t i = 0; i < rows.size() / dim_; ++i) {
       out.integer(static_cast<int64_t>(i)).floats(rows.subspan(i * dim_, dim_));
-      if (const auto added = out.end_row(); !added) need(Result<int>(added.error()));
+      need(out.end_row());
     }
-    if (const auto closed = out.close(); !closed) need(Result<int>(closed.error()));
+    need(out.close());
     std::printf("pgvector: %zu rows copied in %.1f s\n", rows.size() / dim_,
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     need(c->run("SET maintenance_work_mem = '4GB'"));

@@ -85,6 +85,14 @@ Error unknown(const toml::key& key, const std::string& known) {
 }
 
 template <typename Table>
+Result<> read_value(const Key<Table>& key, const toml::key& name, const toml::node& node,
+                    Table& into) {
+  if (key.read(node, into)) return {};
+  return wrong(name.source(), "`" + std::string(key.name) + "` must be " + std::string(key.must) +
+                                  ", as in " + std::string(key.example));
+}
+
+template <typename Table>
 Result<Table> read_table(const toml::table& table, std::span<const Key<Table>> keys) {
   Table read;
   for (const auto& [name, node] : table) {
@@ -95,10 +103,7 @@ Result<Table> read_table(const toml::table& table, std::span<const Key<Table>> k
       for (const auto& k : keys) known += (known.empty() ? "" : ", ") + std::string(k.name);
       return unknown(name, "one of " + known);
     }
-    if (!key->read(node, read))
-      return wrong(name.source(), "`" + std::string(key->name) + "` must be " +
-                                      std::string(key->must) + ", as in " +
-                                      std::string(key->example));
+    TRY(read_value(*key, name, node, read));
   }
   return read;
 }
@@ -173,6 +178,17 @@ constexpr Key<Serve> kServeKeys[] = {
      [](const toml::node& node, Serve& serve) { return read_number(node, 1, serve.burst); }},
 };
 
+// Those before all tables.
+constexpr Key<Config> kConfigKeys[] = {
+    {"catalog", "the address of a PostgreSQL server",
+     "catalog = \"postgresql://mimeme@db.example/mimeme\"",
+     [](const toml::node& node, Config& config) {
+       return read_text(node, config.catalog) && Catalog::is_server(config.catalog);
+     }},
+    {"uploads", "a folder", "uploads = \"/srv/memes/uploads\"",
+     [](const toml::node& node, Config& config) { return read_text(node, config.uploads); }},
+};
+
 // The line of the first letter beyond ASCII that stands neither in a string nor in a comment, where
 // TOML 1.0 has none; 0: there is no such letter. toml++ 3.3.0 does not refuse them all: for some
 // its behaviour is undefined (is_non_ascii_horizontal_whitespace). It stops at its first error, so
@@ -218,17 +234,9 @@ Result<Config> parse(const std::string& text) {
   Config config;
   for (const auto& [name, node] : parsed.table()) {
     const std::string key(name.str());
-    if (key == "catalog") {
-      if (!read_text(node, config.catalog) || !Catalog::is_server(config.catalog))
-        return wrong(name.source(),
-                     "`catalog` must be the address of a PostgreSQL server, as in "
-                     "catalog = \"postgresql://mimeme@db.example/mimeme\"");
-      continue;
-    }
-    if (key == "uploads") {
-      if (!read_text(node, config.uploads))
-        return wrong(name.source(),
-                     "`uploads` must be a folder, as in uploads = \"/srv/memes/uploads\"");
+    if (const auto* const known = std::ranges::find(kConfigKeys, name.str(), &Key<Config>::name);
+        known != std::end(kConfigKeys)) {
+      TRY(read_value(*known, name, node, config));
       continue;
     }
     if (key != "describer" && key != "serve")

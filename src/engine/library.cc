@@ -216,25 +216,22 @@ Result<> Library::derive_vectors() {
     if (!next && none)
       next = ProjectionRecord{
           .model = model->id, .kind = "none", .input_dim = model->dim, .output_dim = model->dim};
-    if (next) {
-      next->id = TRY(replace_projection(*next));
-      TRY(project_missing(*next));
-    } else {
-      TRY(project_missing(*projection));
-    }
+    TRY(next ? replace_projection(*std::move(next))
+             : project(*projection, Catalog::Which::kWithoutVector));
   }
   return publish();
 }
 
-Result<> Library::project_missing(const ProjectionRecord& record) {
+Result<> Library::project(const ProjectionRecord& record, Catalog::Which which) {
   const Searchable by{.record = record,
                       .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
                       .index = nullptr};
   const CatalogCounts counts = TRY(catalog_->counts());
-  for (int64_t done = counts.vectors;;) {
-    const HalfRows page =
-        TRY(catalog_->embeddings(record.model, Catalog::Which::kWithoutVector, 0, kPage));
+  int64_t done = which == Catalog::Which::kAll ? 0 : counts.vectors;
+  for (ImageId after = 0;;) {
+    const HalfRows page = TRY(catalog_->embeddings(record.model, which, after, kPage));
     if (page.ids.empty()) return {};
+    after = page.ids.back();
     TRY(catalog_->add_vectors(record.id,
                               {.ids = page.ids, .rows = by.project(to_float(page.rows))}));
     done += static_cast<int64_t>(page.ids.size());
@@ -257,8 +254,7 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::st
   const auto model_now = TRY(catalog_->active_model());
   if (!model_now || model_now->id != model->id || TRY(generation()) != before)
     return Error{ErrorCode::kConflict, "the projection was changed meanwhile: try again"};
-  fitted.id = TRY(replace_projection(fitted));
-  TRY(project_missing(fitted));  // what was embedded meanwhile
+  TRY(replace_projection(std::move(fitted)));
   TRY(publish());
   return searchable()->record;
 }
@@ -310,24 +306,11 @@ Result<ProjectionRecord> Library::fit(ModelId model, const PcaTarget& target,
                           .fitted_on = fitter->count()};
 }
 
-Result<ProjectionId> Library::replace_projection(const ProjectionRecord& record) {
-  const Searchable next{.record = record,
-                        .pca = record.kind == "pca" ? std::optional(to_pca(record)) : std::nullopt,
-                        .index = nullptr};
-  const ProjectionId begun = TRY(catalog_->begin_projection(record));
-  const int64_t total = TRY(catalog_->counts()).embedded;
-  int64_t done = 0;
-  for (ImageId after = 0;;) {
-    const HalfRows page =
-        TRY(catalog_->embeddings(record.model, Catalog::Which::kAll, after, kPage));
-    if (page.ids.empty()) break;
-    after = page.ids.back();
-    TRY(catalog_->add_vectors(begun, {.ids = page.ids, .rows = next.project(to_float(page.rows))}));
-    done += static_cast<int64_t>(page.ids.size());
-    options_.progress("projecting", done, total);
-  }
-  TRY(catalog_->commit_projection(begun));
-  return begun;
+Result<> Library::replace_projection(ProjectionRecord record) {
+  record.id = TRY(catalog_->begin_projection(record));
+  TRY(project(record, Catalog::Which::kAll));
+  TRY(catalog_->commit_projection(record.id));
+  return project(record, Catalog::Which::kWithoutVector);  // what was embedded meanwhile
 }
 
 Result<> Library::publish() {

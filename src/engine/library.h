@@ -170,7 +170,7 @@ class Library {
   // REQUIRES of these: derive_mu_ is held.
   Result<> refresh_vectors();
   Result<> derive_vectors();
-  Result<> project_missing(const ProjectionRecord& record);
+  Result<> project(const ProjectionRecord& record, Catalog::Which which);
   Result<> publish();
   Result<> publish_projection();
   Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
@@ -180,7 +180,7 @@ class Library {
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
   Result<> follow_texts(TextIndex& index);
-  Result<ProjectionId> replace_projection(const ProjectionRecord& record);
+  Result<> replace_projection(ProjectionRecord record);
   std::string text_path() const { return options_.directory + "/index/text.db"; }
 
   const LibraryOptions options_;

@@ -255,10 +255,11 @@ Result<> replace_vectors(sql::Connection& connection) {
 
 Result<> migrate(sql::Connection& connection, const std::string& path) {
   const Migrations& migrations = migrations_of(connection.dialect());
-  for (;;) {
+  const int64_t known = known_version(connection.dialect());
+  while (TRY(schema_version(connection, path)) < known) {
     auto transaction = TRY(sql::Transaction::begin(connection, sql::Mode::kWrite));
     const int64_t version = TRY(schema_version(connection, path));
-    if (version == known_version(connection.dialect())) return {};
+    if (version == known) return {};  // another process was first
     TRY(
         connection.run("CREATE TABLE IF NOT EXISTS schema_migrations(version BIGINT NOT NULL, "
                        "applied_at TIMESTAMP NOT NULL)"));
@@ -268,6 +269,7 @@ Result<> migrate(sql::Connection& connection, const std::string& path) {
                        {version + 1, now_us()}));
     TRY(transaction.commit());
   }
+  return {};
 }
 
 Result<> check_schema(sql::Connection& connection, const std::string& path) {

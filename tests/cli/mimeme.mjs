@@ -18,6 +18,8 @@ export function scratch() {
   return folder;
 }
 
+export const psql = '.parts/postgresql/usr/lib/postgresql/15/bin/psql';
+
 // With MIMEME_TEST_POSTGRESQL (tools/postgres) the catalogs of these tests are there, in a schema for each library.
 const schemas = new Map();
 function catalog_of(library) {
@@ -25,7 +27,7 @@ function catalog_of(library) {
   if (!server) return {};
   if (!schemas.has(library)) {
     const name = `library_${process.pid}_${schemas.size}`;
-    execFileSync('.parts/postgresql/usr/lib/postgresql/15/bin/psql', ['-qXc', `CREATE SCHEMA ${name}`, server]);
+    execFileSync(psql, ['-qXc', `CREATE SCHEMA ${name}`, server]);
     schemas.set(library, `${server}&options=-csearch_path%3D${name},public`);
   }
   return { MIMEME_CATALOG: schemas.get(library) };
@@ -62,7 +64,7 @@ export function start(library, ...args) {
 
 // Polls until `condition()` holds.
 export async function until(condition, what, seconds = 60) {
-  for (const deadline = Date.now() + seconds * 1000; !condition(); await new Promise(r => setTimeout(r, 5)))
+  for (const deadline = Date.now() + seconds * 1000; !(await condition()); await new Promise(r => setTimeout(r, 5)))
     assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
 }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import test, { after } from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { copy_into, json, mimeme, pick_stamps, scratch, start } from './mimeme.mjs';
+import { copy_into, json, mimeme, pick_stamps, psql, scratch, start, until } from './mimeme.mjs';
 
 const root = scratch(), stamps = pick_stamps(40);
 const data = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-pg.'));  // a socket's path is short
@@ -22,7 +22,6 @@ after(() => {
   if (!skip) postgres('stop', data);
   fs.rmSync(data, { recursive: true, force: true });
 });
-const psql = '.parts/postgresql/usr/lib/postgresql/15/bin/psql';
 const database = name => {
   const made = spawnSync(psql, ['-qXc', `CREATE DATABASE ${name}`, address], { encoding: 'utf8' });
   assert.equal(made.status, 0, made.stderr);
@@ -37,11 +36,6 @@ const upload = async (server, bytes, name) => {
   assert.equal(response.status, 200, await response.clone().text());
   return (await response.json()).files[0].image.id;
 };
-const until = async (what, condition) => {
-  for (const deadline = Date.now() + 20_000; !(await condition()); await new Promise(r => setTimeout(r, 100)))
-    assert.ok(Date.now() < deadline, what);
-};
-
 test('the same library in a file, on a server, and back in a file', { skip }, () => {
   const catalog = database('moved'), file = library('file'), back = library('back'), away = library('away');
   const pictures = copy_into(path.join(root, 'pictures'), stamps.slice(0, 20));
@@ -83,12 +77,12 @@ test('two servers of one catalog see what the other does', { skip }, async () =>
     const get = async (server, at) => (await fetch(`${server.address}/api/v1/${at}`)).json();
     const bytes = await sharp(stamps[30]).flatten({ background: 'teal' }).resize(300, 200, { fit: 'fill' }).png().toBuffer();
     const id = await upload(one, bytes, 'harlequin.png');
-    await until('the second finds the picture by itself', async () =>
-      (await fetch(`${two.address}/api/v1/images/${id}/similar`)).status === 200);
+    await until(async () =>
+      (await fetch(`${two.address}/api/v1/images/${id}/similar`)).status === 200, 'the second finds the picture by itself');
     const edited = await fetch(`${two.address}/api/v1/images/${id}`,
       { method: 'PATCH', body: JSON.stringify({ description: 'zweihundert' }), headers: { 'Content-Type': 'application/json' } });
     assert.equal(edited.status, 200);
-    await until('the first finds what the second wrote', async () => hits(await get(one, 'search?q=zweihundert')).includes(id));
+    await until(async () => hits(await get(one, 'search?q=zweihundert')).includes(id), 'the first finds what the second wrote');
     const original = await fetch(`${two.address}/api/v1/images/${id}/original`);
     assert.deepEqual(Buffer.from(await original.arrayBuffer()), bytes);
     assert.match(mimeme(library('one'), '--catalog', address, 'status').stderr, /works with another catalog/);
@@ -98,13 +92,13 @@ test('two servers of one catalog see what the other does', { skip }, async () =>
     holder.stdin.write("BEGIN; SELECT pg_advisory_xact_lock(1835625829, 'public'::regnamespace::oid::int);\n");
     const edit = fetch(`${two.address}/api/v1/images/${id}`,
       { method: 'PATCH', body: JSON.stringify({ category: 'cancelled' }), headers: { 'Content-Type': 'application/json' } });
-    await until('it waits', () => sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") === '1');
+    await until(() => sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") === '1', 'it waits');
     sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory'");
     holder.stdin.end('ROLLBACK;\n');
     assert.equal((await edit).status, 200, 'tried again');
     assert.equal((await get(two, `images/${id}`)).category, 'cancelled');
     assert.equal((await fetch(`${one.address}/api/v1/images/${id}`, { method: 'DELETE' })).status, 204);
-    await until('the second has forgotten it', async () => hits(await get(two, 'search?q=zweihundert')).length === 0);
+    await until(async () => hits(await get(two, 'search?q=zweihundert')).length === 0, 'the second has forgotten it');
   } finally {
     await one.end('SIGINT');
     await two.end('SIGINT');
@@ -123,7 +117,7 @@ test('a server that crashes while pictures are added, and servers beside it: not
   try {
     const added = start(library('adding'), '--catalog', catalog, 'add', '--no-words', folder);
     const held = async () => (await (await fetch(`${server.address}/api/v1/status`)).json()).images;
-    await until('the first pictures are there', async () => (await held()) > 0);
+    await until(async () => (await held()) > 0, 'the first pictures are there');
     postgres('stop', data);
     postgres('start', data);
     await added.ended;  // it may have gone on, or say that it could not
