@@ -1,7 +1,6 @@
 #include "app/command_socket.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -329,7 +328,6 @@ void CommandSocket::Impl::serve(Connection& connection, int64_t id) {
   } catch (const std::exception& e) {  // no memory, no thread
     answer(connection, kExitFailed, std::string("internal error: ") + e.what());
   }
-  ::malloc_trim(0);  // models, most of it: a process would have given that back by its end
   ::shutdown(connection.socket.get(), SHUT_RDWR);  // whoever still sends need not wait
   const std::lock_guard lock(mu);
   connection.has_ended = true;

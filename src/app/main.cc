@@ -18,6 +18,13 @@
 #include "media/decode.h"
 #include "media/isolation.h"
 
+// Of jemalloc: what was freed is given back by a thread of its own, seconds later, also when nothing
+// allocates any more (docs/decisions/0027).
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true";
+}
+
 namespace {
 
 // A descriptor 0..2 that is closed would be given to the next file that is opened, and what is
