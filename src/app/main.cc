@@ -18,8 +18,8 @@
 #include "media/decode.h"
 #include "media/isolation.h"
 
-// Of jemalloc: what was freed is given back by a thread of its own, seconds later, also when nothing
-// allocates any more (docs/decisions/0027).
+// Of jemalloc: what was freed is given back by a thread of its own, seconds later, also when
+// nothing allocates any more (docs/decisions/0027).
 extern "C" {
 extern const char* malloc_conf;
 const char* malloc_conf = "background_thread:true";
