@@ -24,7 +24,7 @@ Result<bool> Catalog::Impl::after_failed_commit(Error failed, const std::string&
     commit_failed = database->dialect() == sql::Dialect::kDuckDb;
     return failed;
   }
-  if (transaction_id.empty()) return false;  // it only read
+  if (transaction_id.empty()) return false;  // it only read, or leased what nobody renews
   // The server went away before it answered: it knows what became of the transaction.
   for (Patience patience;;) {
     auto committed = database->has_committed(transaction_id);

@@ -236,6 +236,8 @@ class Catalog {
     virtual Result<PlanCounts> finish(std::span<const std::string> roots, ModelId model) = 0;
     // The work after position `after`, at most `limit`. Empty at the end.
     virtual Result<std::vector<Work>> next(int64_t after, int limit) = 0;
+    // Puts all of it into the queue's stage kEmbed instead. kUnsupported in a file.
+    virtual Result<> enqueue() = 0;
     // Forgets the files that are gone, and the images left without any file. Returns how many
     // images went.
     virtual Result<int64_t> remove_gone() = 0;
@@ -255,6 +257,44 @@ class Catalog {
   // batch make one image; the last of two results for a path counts. A result without embedding
   // whose image has gone meanwhile is passed over: the next plan finds the file again.
   Result<> commit(std::span<const IngestResult> batch, ModelId model);
+
+  // ---- the queue: work that any number of processes share. kUnsupported in a file.
+  // What is in a stage waits, or is leased to a worker until a moment, is done (commit(),
+  // put_readings(), put_descriptions() and finish() take it out), or is put off. What was leased
+  // kMostTries times to no end is set aside: it waits for retry(), or for somebody to record it.
+  static constexpr int kMostTries = 3;
+  static constexpr const char* kEmbed = "embed";     // files; Work::n is the queue's own
+  static constexpr const char* kRead = "read";       // images; Work::n is the image
+  static constexpr const char* kLabel = "label";     // the same
+  static constexpr const char* kAsk = "ask";         // the same
+  static constexpr const char* kEmbedText = "text";  // all texts that lack one, as one piece
+  // Passes over what is there already.
+  Result<> enqueue(const std::string& stage, std::span<const Work> work);
+  // Up to `limit` that wait, by n; they are the worker's for `seconds`. Whoever kills itself on
+  // them gets them kMostTries times at most.
+  Result<std::vector<Work>> lease(const std::string& stage, const std::string& worker,
+                                  int64_t seconds, int limit);
+  Result<bool> has_waiting(const std::string& stage);
+  // From now on; passes over what is no longer the worker's.
+  Result<> renew(const std::string& stage, std::span<const int64_t> leased,
+                 const std::string& worker, int64_t seconds);
+  Result<> finish(const std::string& stage, std::span<const int64_t> done);
+  // It has failed: others may try in `seconds`, times how often it was tried.
+  Result<> put_off(const std::string& stage, int64_t n, const std::string& worker,
+                   const std::string& error, int64_t seconds);
+  Result<> give_back(const std::string& worker);  // all that it has, as if it had never had it
+  struct SetAside {
+    Work work;
+    std::string error;  // empty: whoever had it ended
+  };
+  Result<std::vector<SetAside>> set_aside(const std::string& stage, int limit);
+  Result<> retry();  // what is set aside
+  struct QueueCounts {
+    std::string stage;
+    int64_t waiting = 0, leased = 0, set_aside = 0;
+    int64_t workers = 0;  // that have something leased
+  };
+  Result<std::vector<QueueCounts>> queue();  // of stages that have something, by name
 
   // ---- reading
   Result<CatalogCounts> counts();

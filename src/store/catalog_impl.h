@@ -137,6 +137,15 @@ Result<> touch_texts(sql::Connection& connection, std::span<const ImageId> ids);
 // Takes the words of the images in the temporary table doomed(id) away, and records that.
 Result<> drop_texts_of_doomed(sql::Connection& connection);
 
+// Of a catalog in a file.
+Error no_queue();
+// Takes out of a stage of the queue what has been done, or files out of its stage kEmbed; nothing
+// to do in a file.
+Result<> take_out(sql::Connection& connection, const char* stage, std::span<const int64_t> done);
+Result<> take_files_out(sql::Connection& connection, std::span<const std::string> paths);
+// All stages that images have.
+Result<> take_doomed_out(sql::Connection& connection);
+
 // Takes away what was said of the images in the temporary table doomed(id) and others.
 Result<> drop_not_duplicates_of_doomed(sql::Connection& connection);
 

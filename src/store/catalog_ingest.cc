@@ -118,6 +118,7 @@ Result<bool> replace_files(sql::Connection& c,
   }
   TRY(out.close());
   TRY(touch_texts(c, touched));
+  TRY(take_files_out(c, paths));
   return !lost.empty();
 }
 

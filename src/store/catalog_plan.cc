@@ -67,6 +67,18 @@ class PlanInCatalog : public Catalog::Plan {
     return work;
   }
 
+  Result<> enqueue() override {
+    if (lease_->dialect() == sql::Dialect::kDuckDb) return no_queue();
+    return catalog_.write(*lease_, [](sql::Connection& c) -> Result<> {
+      TRY(c.run(
+          "INSERT INTO queue (stage, n, path, size, mtime_ns) "
+          "SELECT 'embed', nextval('queue_n'), path, size, mtime_ns FROM plan_todo ORDER BY n "
+          "ON CONFLICT (md5(path)) WHERE stage = 'embed' "
+          "DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, tries = 0"));
+      return {};
+    });
+  }
+
   Result<int64_t> remove_gone() override {
     return catalog_.write(*lease_, [](sql::Connection& c) -> Result<int64_t> {
       return forget_files(c, "path IN (SELECT path FROM plan_gone)");

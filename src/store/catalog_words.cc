@@ -132,7 +132,7 @@ Result<> drop_texts_of_doomed(sql::Connection& c) {
   for (const char* const table : {"texts", "readings", "ocr_lines", "descriptions", "categories",
                                   "suggestions", "text_embeddings"})
     TRY(c.run("DELETE FROM " + std::string(table) + of_doomed));
-  return {};
+  return take_doomed_out(c);
 }
 
 Result<std::vector<Work>> Catalog::images_unread(const std::string& reader, ImageId after,
@@ -178,6 +178,7 @@ Result<> Catalog::put_readings(const std::string& reader, std::span<const Readin
       }
     }
     TRY(lines.close());
+    TRY(take_out(c, kRead, ids));
     return touch_texts(c, ids);
   });
 }
@@ -228,6 +229,7 @@ Result<> Catalog::put_descriptions(DescribedBy by, const std::string& describer,
       TRY(out.end_row());
     }
     TRY(out.close());
+    TRY(take_out(c, by == DescribedBy::kLabels ? kLabel : kAsk, ids));
     return touch_texts(c, ids);
   });
 }

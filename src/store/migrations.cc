@@ -193,6 +193,17 @@ const Migrations& of_postgresql() {
           "CREATE TABLE access_keys(hash BYTEA PRIMARY KEY, name VARCHAR NOT NULL, "
           "scope VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL, expires_at TIMESTAMP)",
       },
+      {
+          // 2: what workers have to do, which is derived: it is not copied. `n` is the image; of
+          // the stage "embed", which has files, a number of the queue's own.
+          "CREATE SEQUENCE queue_n",
+          "CREATE TABLE queue(stage VARCHAR NOT NULL, n BIGINT NOT NULL, path VARCHAR NOT NULL, "
+          "size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, worker VARCHAR, "
+          "leased_until TIMESTAMPTZ, tries BIGINT NOT NULL DEFAULT 0, "
+          "error VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (stage, n))",
+          "CREATE UNIQUE INDEX ON queue (md5(path)) WHERE stage = 'embed'",
+          "CREATE INDEX ON queue (worker) WHERE worker IS NOT NULL",
+      },
   };
   return all;
 }

@@ -281,8 +281,9 @@ Result<> PgConnection::begin(Mode mode) {
   // two transactions conflict. The lock goes with the transaction. Its number: "mime", and the
   // schema's, for there may be several catalogs in a database. Under REPEATABLE READ a writer
   // would go on seeing what was there before it had waited.
-  const char* const sql = mode == Mode::kRead
-                              ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+  const char* const sql = mode == Mode::kRead ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                          : mode == Mode::kQueue
+                              ? "BEGIN ISOLATION LEVEL READ COMMITTED"
                               : "BEGIN ISOLATION LEVEL READ COMMITTED; "
                                 "SELECT pg_advisory_xact_lock(1835625829, "
                                 "quote_ident(current_schema())::regnamespace::oid::int); "
@@ -293,7 +294,7 @@ Result<> PgConnection::begin(Mode mode) {
     return std::move(begun).error();
   }
   const PgResult last = *std::move(begun);
-  transaction_id_ = mode == Mode::kRead ? "" : PQgetvalue(last.get(), 0, 0);
+  transaction_id_ = mode == Mode::kWrite ? PQgetvalue(last.get(), 0, 0) : "";
   return {};
 }
 
