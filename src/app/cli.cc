@@ -231,6 +231,9 @@ class CommandLine {
                   "Try files again that failed and have not changed");
     sub->add_flag("--no-words", add_.no_words,
                   "Only what search by picture needs; the next add without this reads the words");
+    sub->add_flag("--queue", add_.queue,
+                  "Leave reading the files to workers (mimeme worker), and wait for them; of a "
+                  "library on a server");
     add_embedding(sub, add_);
     sub->footer(
         "Files are never changed, moved or copied. Ctrl-C is safe: what is done is kept, and the "
@@ -284,6 +287,24 @@ class CommandLine {
     sub->add_option("--name", families_.name, "Name the family that the image is of")
         ->type_name("NAME");
     sub->footer(kFamiliesHelp);
+
+    sub = command(
+        app_, "worker", "Read and embed what others added to a library on a server",
+        [this](const Context& c) { return worker(c, worker_); }, Beside::kHere);
+    sub->add_flag("--no-words", worker_.no_words, "Only what search by picture needs");
+    sub->add_flag("--until-empty", worker_.until_empty,
+                  "End when nothing waits any more, instead of waiting for more");
+    add_embedding(sub, worker_);
+    sub->footer(
+        "Any number of workers, on any machines that see the pictures under the same paths, share "
+        "what\n"
+        "`mimeme add --queue` puts into the library's queue: files first, then the words in each\n"
+        "picture, what it shows and what that means. What a worker had that was killed is "
+        "another's "
+        "after\n"
+        "a minute. What three had to no end has failed (mimeme status --failed).\n"
+        "Beside a server it may use the same --library folder, of which it reads mimeme.toml "
+        "only.");
 
     sub = command(
         app_, "serve", "Answer the HTTP API and the web app",
@@ -475,6 +496,7 @@ class CommandLine {
   SimilarArguments similar_;
   SearchArguments search_;
   ServeArguments serve_;
+  WorkerArguments worker_;
   RemoveArguments remove_;
   StatusArguments status_;
   CheckArguments check_;

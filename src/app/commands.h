@@ -62,8 +62,16 @@ struct AddArguments : EmbedArguments {
   std::vector<std::string> exclude;
   bool retry_failed = false;
   bool no_words = false;
+  bool queue = false;
 };
 Result<ExitCode> add(const Context& context, const AddArguments& arguments);
+
+struct WorkerArguments : EmbedArguments {
+  bool no_words = false;
+  bool until_empty = false;
+};
+// Until Ctrl-C or SIGTERM; what it has not come to is for others.
+Result<ExitCode> worker(const Context& context, const WorkerArguments& arguments);
 
 struct SimilarArguments {
   std::string query;  // a file, or an image id

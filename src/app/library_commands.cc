@@ -48,10 +48,11 @@ Result<ExitCode> add(const Context& context, const AddArguments& arguments) {
                                            {.roots = arguments.paths,
                                             .exclude = arguments.exclude,
                                             .retry_failed = arguments.retry_failed,
+                                            .queue = arguments.queue,
                                             .pipeline = pipeline},
                                            events_to(context, bar)));
   std::optional<WordsSummary> words;
-  if (!arguments.no_words && !summary.cancelled)
+  if (!arguments.no_words && !arguments.queue && !summary.cancelled)
     words = TRY(learn_words(*library,
                             {.threads = arguments.threads,
                              .limits = arguments.limits,
@@ -159,12 +160,23 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
       TRY(catalog.failed_files(arguments.failed ? INT32_MAX : 0));
   const int64_t catalog_bytes = TRY(catalog.bytes_on_disk());
 
+  const auto queue = Catalog::is_server(library->options().catalog)
+                         ? TRY(catalog.queue())
+                         : std::vector<Catalog::QueueCounts>();
+
   if (context.json) {
-    Json::Array failures;
+    Json::Array failures, stages;
+    for (const auto& [stage, waiting, leased, set_aside, workers] : queue)
+      stages.push_back(Json::Object{{"stage", stage},
+                                    {"waiting", waiting},
+                                    {"leased", leased},
+                                    {"set_aside", set_aside},
+                                    {"workers", workers}});
     for (const FailedFile& file : failed)
       failures.push_back(Json::Object{{"path", to_utf8(file.path)}, {"error", file.error}});
     Json::Object object = TRY(status_to_json(*library));
     if (arguments.failed) object.emplace_back("failed", std::move(failures));
+    if (!stages.empty()) object.emplace_back("queue", std::move(stages));
     print_json(context, object);
     return kExitDone;
   }
@@ -202,6 +214,10 @@ Result<ExitCode> status(const Context& context, const StatusArguments& arguments
                             human_count(words.read), human_count(words.described),
                             human_count(words.described_by_user), human_count(words.with_category),
                             human_count(words.with_suggestion))});
+  for (const auto& [stage, waiting, leased, set_aside, workers] : queue)
+    rows.push_back({"queue", fmt::format("{}: {} waiting, {} with {}, {} set aside", stage,
+                                         human_count(waiting), human_count(leased),
+                                         count_of(workers, "worker"), human_count(set_aside))});
   for (size_t i = 0; i < roots.size(); ++i) rows.push_back({i == 0 ? "folders" : "", roots[i]});
   print_table(context, rows);
   for (const FailedFile& file : failed)

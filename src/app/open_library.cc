@@ -28,6 +28,24 @@ Result<SharedLibrary::Turn> SharedLibrary::take_turn(std::stop_token stop) {
   return Turn(this);
 }
 
+Result<LibraryOptions> library_options(const Context& context) {
+  Config config = TRY(read_config(context.library));
+  for (const std::string& chosen : {default_catalog(), context.catalog})
+    if (!chosen.empty()) config.catalog = chosen;
+  if (!config.catalog.empty() && !Catalog::is_server(config.catalog))
+    return Error{ErrorCode::kInvalidArgument,
+                 "--catalog takes the address of a PostgreSQL server, as in "
+                 "postgresql://mimeme@db.example/mimeme"};
+  return LibraryOptions{.directory = context.library,
+                        .catalog = std::move(config.catalog),
+                        .uploads = std::move(config.uploads),
+                        .model_folders = context.model_folders,
+                        .progress = [](const char* what, int64_t done, int64_t total) {
+                          if (auto* const shown = ProgressBar::of_this_thread())
+                            shown->update(what, done, total);
+                        }};
+}
+
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
                                    MergeOptions merge) {
   if (SharedLibrary* const held = context.held) {
@@ -43,24 +61,9 @@ Result<OpenedLibrary> open_library(const Context& context, Library::Access acces
     }
     return OpenedLibrary(held->library(), std::move(turn));
   }
-  Config config = TRY(read_config(context.library));
-  for (const std::string& chosen : {default_catalog(), context.catalog})
-    if (!chosen.empty()) config.catalog = chosen;
-  if (!config.catalog.empty() && !Catalog::is_server(config.catalog))
-    return Error{ErrorCode::kInvalidArgument,
-                 "--catalog takes the address of a PostgreSQL server, as in "
-                 "postgresql://mimeme@db.example/mimeme"};
-  auto library = TRY(Library::open({.directory = context.library,
-                                    .catalog = std::move(config.catalog),
-                                    .uploads = std::move(config.uploads),
-                                    .model_folders = context.model_folders,
-                                    .merge = std::move(merge),
-                                    .progress =
-                                        [](const char* what, int64_t done, int64_t total) {
-                                          if (auto* const shown = ProgressBar::of_this_thread())
-                                            shown->update(what, done, total);
-                                        }},
-                                   access));
+  LibraryOptions options = TRY(library_options(context));
+  options.merge = std::move(merge);
+  auto library = TRY(Library::open(std::move(options), access));
   bar.clear();
   return OpenedLibrary(std::move(library));
 }

@@ -65,6 +65,9 @@ class OpenedLibrary {
 Result<OpenedLibrary> open_library(const Context& context, Library::Access access, ProgressBar& bar,
                                    MergeOptions merge = {});
 
+// What Library::open() is told, but for `merge`: by mimeme.toml, the environment, the command line.
+Result<LibraryOptions> library_options(const Context& context);
+
 }  // namespace mimeme
 
 #endif  // MIMEME_APP_OPEN_LIBRARY_H_

@@ -54,6 +54,7 @@ ExitCode report(const Context& context, const IngestSummary& s, const WordsSumma
                         {"excluded", s.excluded},
                         {"cancelled", cancelled},
                         {"seconds", s.seconds}};
+    if (s.queued > 0) object.emplace_back("queued", s.queued);
     if (words) {
       Json::Array left_out;
       for (const std::string& why : words->left_out) left_out.emplace_back(to_utf8(why));
@@ -67,7 +68,10 @@ ExitCode report(const Context& context, const IngestSummary& s, const WordsSumma
     print_json(context, object);
   } else if (!context.quiet) {
     std::string line =
-        fmt::format("{} embedded in {}", count_of(s.embedded, "image"), human_duration(s.seconds));
+        fmt::format("{} in {}",
+                    s.queued > 0 ? count_of(s.queued, "file") + " left to workers and done"
+                                 : count_of(s.embedded, "image") + " embedded",
+                    human_duration(s.seconds));
     if (s.embedded > 0) line += fmt::format(" ({:.1f}/s)", rate);
     const auto mention = [&](int64_t n, const char* what) {
       if (n > 0) line += fmt::format(", {} {}", human_count(n), what);

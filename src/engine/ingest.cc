@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/log.h"
 #include "engine/categories.h"
@@ -60,6 +61,29 @@ Result<> scan_root(Library& library, const std::string& root, const IngestOption
   return {};
 }
 
+// Until the queue has no more files for workers, or a stop is requested.
+Result<> wait_for_workers(Catalog& catalog, const std::stop_token& stop, const IngestEvents& events,
+                          Progress& progress) {
+  constexpr std::chrono::milliseconds kPoll{500};
+  constexpr int kPatience = 20;  // polls
+  for (int idle = 0; !stop.stop_requested();) {
+    Catalog::QueueCounts counts;
+    for (auto& stage : TRY(catalog.queue()))
+      if (stage.stage == Catalog::kEmbed) counts = std::move(stage);
+    const int64_t left = counts.waiting + counts.leased + counts.set_aside;
+    progress.total = std::max(progress.total, left);  // others may add to it too
+    progress.done = progress.total - left;
+    events.progress(progress);
+    if (left == 0) break;
+    idle = counts.leased > 0 ? 0 : idle + 1;
+    if (idle == kPatience)
+      log(LogLevel::kWarning,
+          std::to_string(left) + " files wait, and no worker is at work: start `mimeme worker`");
+    std::this_thread::sleep_for(kPoll);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots) {
@@ -82,6 +106,32 @@ Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roo
   return outer;
 }
 
+Result<> embed_files(Library& library, ModelId model, const WorkSource& source,
+                     const PipelineOptions& options, const IngestEvents& events, Progress& progress,
+                     IngestSummary& summary, const ResultSink& committed) {
+  Catalog& catalog = library.catalog();
+  const auto encoder = TRY(library.open_encoder({.threads = 1}));
+  const auto commit = [&](std::span<const IngestResult> batch) -> Result<> {
+    TRY(catalog.commit(batch, model));
+    log(LogLevel::kDebug, std::to_string(batch.size()) + " results committed");
+    for (const IngestResult& result : batch) {
+      ++progress.done;
+      if (!result.error.empty()) {
+        ++summary.failed;
+        ++progress.failed;
+        events.failed({.path = result.path, .error = result.error});
+      } else if (result.embedding.empty()) {
+        ++summary.known;
+      } else {
+        ++summary.embedded;
+      }
+    }
+    events.progress(progress);
+    return committed(batch);
+  };
+  return run_pipeline(catalog, model, *encoder, source, commit, options);
+}
+
 Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
                              const IngestEvents& events) {
   const auto start = std::chrono::steady_clock::now();
@@ -90,6 +140,7 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
       TRY(clean_roots(options.roots.empty() ? TRY(catalog.roots()) : options.roots));
   if (roots.empty())
     return Error{ErrorCode::kInvalidArgument, "no folder was ever added: name one"};
+  if (options.queue) TRY(catalog.queue());  // an error if there is none, before all is scanned
 
   IngestSummary summary;
   const int64_t words_before = TRY(catalog.text_seq());
@@ -112,8 +163,10 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   for (const std::string& root : roots)
     if (fs::is_directory(root)) TRY(catalog.add_root(root));
 
-  if (options.retry_failed)
+  if (options.retry_failed) {
     for (const std::string& root : roots) TRY(catalog.forget_failed(root));
+    if (options.queue) TRY(catalog.retry());
+  }
   const PlanCounts counts = TRY(plan->finish(roots, model));
   log(LogLevel::kDebug, std::to_string(seen) + " files found: " + std::to_string(counts.todo) +
                             " to read, " + std::to_string(counts.unchanged) + " unchanged, " +
@@ -130,35 +183,21 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
                     .total = counts.todo,
                     .failed = summary.failed};
   if (counts.todo > 0) {
-    const auto encoder = TRY(library.open_encoder({.threads = 1}));
     events.progress(progress);
-    const auto commit = [&](std::span<const IngestResult> batch) -> Result<> {
-      TRY(catalog.commit(batch, model));
-      log(LogLevel::kDebug, std::to_string(batch.size()) + " results committed");
-      for (const IngestResult& result : batch) {
-        ++progress.done;
-        if (!result.error.empty()) {
-          ++summary.failed;
-          ++progress.failed;
-          events.failed({.path = result.path, .error = result.error});
-        } else if (result.embedding.empty()) {
-          ++summary.known;
-        } else {
-          ++summary.embedded;
-        }
-      }
-      events.progress(progress);
-      return {};
-    };
-    TRY(run_pipeline(
-        catalog, model, *encoder,
-        [&](int64_t after, int limit) { return plan->next(after, limit); }, commit,
-        options.pipeline));
+    if (options.queue) {
+      TRY(plan->enqueue());
+      TRY(wait_for_workers(catalog, options.pipeline.stop, events, progress));
+      summary.queued = counts.todo;
+    } else {
+      TRY(embed_files(
+          library, model, [&](int64_t after, int limit) { return plan->next(after, limit); },
+          options.pipeline, events, progress, summary));
+    }
   }
   summary.cancelled = options.pipeline.stop.stop_requested();
   // Only now: a file that moved has to be seen in its new place before it is forgotten in its old
   // one.
-  if (!summary.cancelled) summary.removed = TRY(plan->remove_gone());
+  if (!summary.cancelled && counts.gone > 0) summary.removed = TRY(plan->remove_gone());
   TRY(library.refresh());
   if (TRY(suggest_categories_since(library, words_before)) > 0) TRY(library.refresh_words());
   summary.seconds = seconds_since(start);

@@ -37,11 +37,14 @@ struct IngestOptions {
   std::vector<std::string> roots;  // folders and files; none: all folders added before
   std::vector<std::string> exclude;
   bool retry_failed = false;  // also files that failed before and have not changed
+  // Leaves reading and embedding to workers (engine/worker.h), and waits until they have done it.
+  bool queue = false;
   PipelineOptions pipeline;
 };
 
 struct IngestSummary {
   int64_t embedded = 0;  // pictures that were new or had changed
+  int64_t queued = 0;    // files that workers have done, or failed at
   int64_t known = 0;     // files read whose bytes were known: moved, copied, or only touched
   int64_t unchanged = 0;
   int64_t failed = 0;         // in this run
@@ -55,6 +58,14 @@ struct IngestSummary {
 
 // The roots as ingest() takes them: absolute, links resolved, none inside another. kNotFound.
 Result<std::vector<std::string>> clean_roots(const std::vector<std::string>& roots);
+
+// Reads and embeds files, and commits what they come to; counts in
+// `summary` and `progress`. `committed` is called after each batch, on this thread. REQUIRES:
+// `model` is the active one.
+Result<> embed_files(
+    Library& library, ModelId model, const WorkSource& source, const PipelineOptions& options,
+    const IngestEvents& events, Progress& progress, IngestSummary& summary,
+    const ResultSink& committed = [](auto) { return Result<>(); });
 
 // Indexes what is new or changed below the roots and forgets what is gone. Resumable: what a run
 // has committed, the next one does not do again. kNotFound for a root that is not there, and for

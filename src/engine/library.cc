@@ -91,6 +91,10 @@ Result<> Library::reopen(Access access) {
                  directory.string() +
                      ": has a catalog of its own, catalog.duckdb; a library on a "
                      "server needs another --library folder"};
+  if (!options_.for_search) {
+    catalog_ = TRY(Catalog::open(where, Catalog::Access::kReadWrite));
+    return {};
+  }
   if (writable_ || on_server) {
     fs::create_directories(directory / "index", error);
     if (error) return Error{ErrorCode::kIo, directory.string() + ": " + error.message()};
@@ -314,6 +318,7 @@ Result<> Library::replace_projection(ProjectionRecord record) {
 }
 
 Result<> Library::publish() {
+  if (!options_.for_search) return {};
   return again_if_superseded([&] { return publish_projection(); });
 }
 
@@ -430,6 +435,7 @@ Result<> Library::refresh_words() {
 }
 
 Result<> Library::publish_words() {
+  if (!options_.for_search) return {};
   auto text = open_text_index();
   if (text && writable_) {
     auto followed = follow_texts(**text);

@@ -63,6 +63,9 @@ struct LibraryOptions {
                                                         int threads)>
       open_object_detector = mimeme::open_object_detector;
   MergeOptions merge;  // of the vector indexes
+  // False: it is not searched and has nothing in its directory, which then need not be its own. Of
+  // a catalog on a server.
+  bool for_search = true;
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =

@@ -15,8 +15,6 @@
 namespace mimeme {
 namespace {
 
-constexpr int kWorkPage = 256;  // paths asked of the source at a time
-
 struct DecodedFile {
   IngestResult result;
   std::vector<uint8_t> rgb;
@@ -34,7 +32,7 @@ class Pipeline {
         decode_threads_(thread_count(options.decode_threads)),
         encode_threads_(thread_count(options.encode_threads)),
         batch_(static_cast<size_t>(options.encode_batch)),
-        work_(kWorkPage),
+        work_(static_cast<size_t>(options.ahead)),
         decoded_(static_cast<size_t>(encode_threads_) * batch_ * 2),
         results_(static_cast<size_t>(options.commit_batch)) {}
 
@@ -90,7 +88,7 @@ class Pipeline {
 
   void feed(const WorkSource& source) {
     for (int64_t after = 0; !stopped();) {
-      auto page = source(after, kWorkPage);
+      auto page = source(after, options_.ahead);
       if (!page) return fail(std::move(page).error());
       if (page->empty()) break;
       after = page->back().n;
@@ -103,9 +101,11 @@ class Pipeline {
   void decode_all() {
     while (auto work = work_.pop()) {
       if (stopped()) continue;  // drains the queue
-      DecodedFile file{
-          .result = {.path = work->path, .size = work->size, .mtime_ns = work->mtime_ns},
-          .rgb = {}};
+      DecodedFile file{.result = {.n = work->n,
+                                  .path = work->path,
+                                  .size = work->size,
+                                  .mtime_ns = work->mtime_ns},
+                       .rgb = {}};
       const Result<> read = decode_one(file);
       if (!read) {
         file.result.error = read.error().message;

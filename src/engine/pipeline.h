@@ -25,6 +25,7 @@ struct PipelineOptions {
   int encode_threads = 0;
   // Pictures in one inference at most. More gain nothing on a CPU: docs/decisions/0003.
   int encode_batch = 1;
+  int ahead = 256;  // work taken from the source before a thread is free for it
   // Results in one transaction at most, or what came in so long: what a kill −9 can cost.
   int commit_batch = 64;
   double commit_seconds = 2;

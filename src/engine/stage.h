@@ -23,6 +23,7 @@ namespace mimeme {
 
 struct StageOptions {
   int threads = 0;            // 0: one for each core
+  int ahead = 256;            // work taken from the source before a thread is free for it
   int commit_batch = 64;      // results handed to the sink at a time: what a kill −9 can cost
   double commit_seconds = 2;  // or what came in so long
   std::stop_token stop;       // ends early; what is done goes to the sink
@@ -47,9 +48,8 @@ template <typename Out>
 Result<> run_stage(const WorkSource& source, const std::function<Out(const Work&)>& work,
                    const std::function<Result<>(std::span<const Out>)>& sink,
                    const StageOptions& options) {
-  constexpr int kPage = 256;  // of work asked of the source at a time
   const int threads = thread_count(options.threads);
-  BoundedQueue<Work> todo(kPage);
+  BoundedQueue<Work> todo(static_cast<size_t>(options.ahead));
   BoundedQueue<Out> done(static_cast<size_t>(options.commit_batch));
   Mutex mu;
   Result<> failed;
@@ -68,7 +68,7 @@ Result<> run_stage(const WorkSource& source, const std::function<Out(const Work&
 
   const auto feed = [&] {
     for (int64_t after = 0; !options.stop.stop_requested();) {
-      auto page = source(after, kPage);
+      auto page = source(after, options.ahead);
       if (!page) return fail(std::move(page).error());
       if (page->empty()) break;
       after = page->back().n;

@@ -58,8 +58,13 @@ class Learner {
     if (!manifest) return leave_out(consequence, manifest.error());
     const ModelId model = TRY(catalog_.register_model(
         {.name = manifest->name, .digest = manifest->digest(), .dim = manifest->dim}));
-    const int64_t total = TRY(catalog_.count_texts_without_embedding(model));
-    if (total == 0) return {};
+    // Of several workers one does them all: it takes a moment.
+    int64_t total = 0;
+    WorkSource lacking = [&](int64_t after, int) -> Result<std::vector<Work>> {
+      total = TRY(catalog_.count_texts_without_embedding(model));
+      return after > 0 || total == 0 ? std::vector<Work>() : std::vector<Work>{{.n = 1}};
+    };
+    if (!TRY(share(Catalog::kEmbedText, lacking)) || TRY(lacking(0, 1)).empty()) return {};
     // All cores for one inference: the texts of a batch are short.
     const auto encoder = library_.options().open_text_encoder(*manifest, {.threads = 0});
     if (!encoder) return leave_out(consequence, encoder.error());
@@ -72,6 +77,8 @@ class Learner {
       events_.progress({.stage = Stage::kEmbedding, .done = done, .total = total});
       summary_.embedded += static_cast<int64_t>(page.texts.size());
     }
+    if (options_.leases && !options_.stop.stop_requested())
+      TRY(options_.leases->finish(Catalog::kEmbedText, 1));
     return library_.refresh_words();
   }
 
@@ -97,6 +104,29 @@ class Learner {
         summary_.left_out.end())
       summary_.left_out.push_back(std::move(sentence));
     return {};
+  }
+
+  // Makes of all that is lacking what this process is to do of it; false: nothing.
+  Result<bool> share(const char* stage, WorkSource& source) const {
+    if (!options_.leases) return true;
+    const bool any = TRY(options_.leases->has_work(stage, source));
+    source = options_.leases->source(stage, source);
+    return any;
+  }
+
+  Result<> settle(const char* stage, int64_t n, const std::string& error) const {
+    if (!options_.leases) return {};
+    if (!error.empty()) return options_.leases->failed(stage, n, error);
+    options_.leases->done(stage, n);
+    return {};
+  }
+
+  int ahead() const { return options_.leases ? Leases::kAhead : StageOptions().ahead; }
+
+  // What a stage has not come to is for others.
+  Result<> give_back(Result<> result) const {
+    if (options_.leases) options_.leases->give_back();
+    return result;
   }
 
   struct Looked {
@@ -185,14 +215,18 @@ class Learner {
     const auto manifest = library_.registry().manifest_path(library_.options().reader);
     if (!manifest) return leave_out(consequence, manifest.error());
     const std::string reader = to_hex(TRY(sha256_file(*manifest)));
+    WorkSource source = [&](int64_t after, int limit) {
+      return catalog_.images_unread(reader, after, limit);
+    };
+    if (!TRY(share(Catalog::kRead, source))) return {};
     WordsProgress progress{.stage = Stage::kReading,
                            .total = TRY(catalog_.count_images_unread(reader))};
     if (progress.total == 0) return {};
     const auto ocr = library_.options().open_ocr(*manifest, 1);
     if (!ocr) return leave_out(consequence, ocr.error());
     events_.progress(progress);
-    return run_stage<Read>(
-        [&](int64_t after, int limit) { return catalog_.images_unread(reader, after, limit); },
+    return give_back(run_stage<Read>(
+        source,
         [&](const Work& work) {
           Read out{.reading = {.id = work.n}, .path = work.path};
           if (const auto done = read_picture(**ocr, out); !done) out.error = done.error().message;
@@ -209,11 +243,12 @@ class Learner {
           // First, for what the catalog says is read is not read again.
           if (const auto store = library_.features()) TRY(store->put_words(masks));
           TRY(catalog_.put_readings(reader, readings));
+          for (const Read& out : batch) TRY(settle(Catalog::kRead, out.reading.id, out.error));
           summary_.read += static_cast<int64_t>(readings.size());
           events_.progress(progress);
           return library_.refresh_words();
         },
-        {.threads = options_.threads, .stop = options_.stop});
+        {.threads = options_.threads, .ahead = ahead(), .stop = options_.stop}));
   }
 
   // Either will do; both are better.
@@ -256,7 +291,7 @@ class Learner {
                                 (by.detector ? by.detector->digest() : "");
     return describe(DescribedBy::kLabels, to_hex(sha256(digests.data(), digests.size())),
                     Stage::kLabelling, label_one,
-                    {.threads = options_.threads, .stop = options_.stop});
+                    {.threads = options_.threads, .ahead = ahead(), .stop = options_.stop});
   }
 
   Result<std::string> labels_of(const Labelling& by, ImageId id) const {
@@ -310,6 +345,7 @@ class Learner {
     };
     TRY(describe(DescribedBy::kVisionModel, options_.describer.digest, Stage::kAsking, ask_one,
                  {.threads = options_.describer.concurrency,
+                  .ahead = ahead(),
                   .commit_batch = kAskedBatch,
                   .stop = stop.get_token()}));
     Lock lock(mu);
@@ -352,27 +388,32 @@ class Learner {
   Result<> describe(DescribedBy by, const std::string& digest, Stage stage,
                     const std::function<Described(const Work&)>& describe_one,
                     const StageOptions& options) {
+    const bool asks = by == DescribedBy::kVisionModel;
+    const char* const in_queue = asks ? Catalog::kAsk : Catalog::kLabel;
+    WorkSource source =
+        from(asks ? anywhere(TRY(catalog_.counts()).newest) : 0, [&](int64_t after, int limit) {
+          return catalog_.images_undescribed(by, digest, after, limit);
+        });
+    if (!TRY(share(in_queue, source))) return {};
     WordsProgress progress{.stage = stage,
                            .total = TRY(catalog_.count_images_undescribed(by, digest))};
     if (progress.total == 0) return {};
     events_.progress(progress);
-    return run_stage<Described>(
-        from(by == DescribedBy::kVisionModel ? anywhere(TRY(catalog_.counts()).newest) : 0,
-             [&](int64_t after, int limit) {
-               return catalog_.images_undescribed(by, digest, after, limit);
-             }),
-        describe_one,
+    return give_back(run_stage<Described>(
+        source, describe_one,
         [&](std::span<const Described> batch) -> Result<> {
           std::vector<Catalog::Description> descriptions;
           for (const Described& out : batch)
             if (!out.is_left && count(out.path, out.error, progress))
               descriptions.push_back(out.description);
           TRY(catalog_.put_descriptions(by, digest, descriptions));
+          for (const Described& out : batch)
+            if (!out.is_left) TRY(settle(in_queue, out.description.id, out.error));
           summary_.described += static_cast<int64_t>(descriptions.size());
           events_.progress(progress);
           return library_.refresh_words();
         },
-        options);
+        options));
   }
 
   Result<> read_picture(const Ocr& ocr, Read& out) const {

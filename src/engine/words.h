@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/leases.h"
 #include "engine/library.h"
 #include "model/vision_model.h"
 
@@ -50,6 +51,7 @@ struct WordsOptions {
   DecodeLimits limits;
   std::stop_token stop;
   Describer describer;
+  Leases* leases = nullptr;  // of a worker, which shares each stage with others; null: all is ours
 };
 
 // Called on the thread that called.

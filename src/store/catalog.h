@@ -85,6 +85,7 @@ struct PlanCounts {
 
 // The outcome of one file, as the ingest pipeline commits it.
 struct IngestResult {
+  int64_t n = 0;  // Work::n
   std::string path;
   int64_t size = 0;
   int64_t mtime_ns = 0;
