@@ -294,15 +294,18 @@ class CommandLine {
     sub->add_flag("--no-words", worker_.no_words, "Only what search by picture needs");
     sub->add_flag("--until-empty", worker_.until_empty,
                   "End when nothing waits any more, instead of waiting for more");
+    sub->add_option("--lease", worker_.lease_seconds,
+                    "Seconds after which others take over what this one had, if it is killed")
+        ->type_name("N")
+        ->capture_default_str()
+        ->transform(whole_number(4, 3600));
     add_embedding(sub, worker_);
     sub->footer(
         "Any number of workers, on any machines that see the pictures under the same paths, share "
         "what\n"
         "`mimeme add --queue` puts into the library's queue: files first, then the words in each\n"
-        "picture, what it shows and what that means. What a worker had that was killed is "
-        "another's "
-        "after\n"
-        "a minute. What three had to no end has failed (mimeme status --failed).\n"
+        "picture, what it shows and what that means. What three had to no end has failed (mimeme\n"
+        "status --failed).\n"
         "Beside a server it may use the same --library folder, of which it reads mimeme.toml "
         "only.");
 
@@ -315,6 +318,9 @@ class CommandLine {
         ->transform(whole_number(0, 65535));
     sub->add_option("--address", serve_.address,
                     "Where to listen: 127.0.0.1 if mimeme.toml says nothing; 0.0.0.0: everywhere")
+        ->type_name("ADDRESS");
+    sub->add_option("--replica", context_.replica,
+                    "A standby of --catalog's server, to answer what is read (or mimeme.toml)")
         ->type_name("ADDRESS");
     scope_option(sub, "--anonymous", Scope::kNone, serve_.anonymous,
                  "What they may do who show no key");

@@ -46,6 +46,7 @@ struct Surroundings {
 struct Context : Surroundings {
   std::string library;
   std::string catalog;  // empty: what mimeme.toml says
+  std::string replica;  // the same
   std::vector<std::string> model_folders;
   bool json = false;
   bool quiet = false;
@@ -67,6 +68,7 @@ struct AddArguments : EmbedArguments {
 Result<ExitCode> add(const Context& context, const AddArguments& arguments);
 
 struct WorkerArguments : EmbedArguments {
+  int lease_seconds = 60;
   bool no_words = false;
   bool until_empty = false;
 };

@@ -185,6 +185,11 @@ constexpr Key<Config> kConfigKeys[] = {
      [](const toml::node& node, Config& config) {
        return read_text(node, config.catalog) && Catalog::is_server(config.catalog);
      }},
+    {"replica", "the address of a PostgreSQL server",
+     "replica = \"postgresql://mimeme@standby.example/mimeme\"",
+     [](const toml::node& node, Config& config) {
+       return read_text(node, config.replica) && Catalog::is_server(config.replica);
+     }},
     {"uploads", "a folder", "uploads = \"/srv/memes/uploads\"",
      [](const toml::node& node, Config& config) { return read_text(node, config.uploads); }},
 };
@@ -240,7 +245,7 @@ Result<Config> parse(const std::string& text) {
       continue;
     }
     if (key != "describer" && key != "serve")
-      return unknown(name, "catalog, uploads, [describer] or [serve]");
+      return unknown(name, "catalog, replica, uploads, [describer] or [serve]");
     if (!node.is_table())
       return wrong(name.source(), "`" + key + "` must be a table: write [" + key + "]");
     if (key == "describer") config.describer = TRY(read_describer(*node.as_table()));

@@ -36,8 +36,10 @@ Result<LibraryOptions> library_options(const Context& context) {
     return Error{ErrorCode::kInvalidArgument,
                  "--catalog takes the address of a PostgreSQL server, as in "
                  "postgresql://mimeme@db.example/mimeme"};
+  if (!context.replica.empty()) config.replica = context.replica;
   return LibraryOptions{.directory = context.library,
                         .catalog = std::move(config.catalog),
+                        .replica = std::move(config.replica),
                         .uploads = std::move(config.uploads),
                         .model_folders = context.model_folders,
                         .progress = [](const char* what, int64_t done, int64_t total) {

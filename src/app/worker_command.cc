@@ -37,7 +37,8 @@ Result<ExitCode> worker(const Context& context, const WorkerArguments& arguments
                       .pipeline = pipeline,
                       .describer = describer.describer(),
                       .words = !arguments.no_words,
-                      .until_empty = arguments.until_empty},
+                      .until_empty = arguments.until_empty,
+                      .lease = std::chrono::seconds(arguments.lease_seconds)},
                      events_to(context, bar), words_events_to(context, bar)));
   bar.clear();
   IngestSummary files = done.files;

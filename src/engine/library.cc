@@ -108,8 +108,9 @@ Result<> Library::reopen(Access access) {
         fs::remove(entry.path(), error);
     fs::remove(directory / "index/flat.bin", error);  // what vectors.bin was before it had a graph
   }
-  catalog_ = TRY(
-      Catalog::open(where, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly));
+  catalog_ =
+      TRY(Catalog::open(where, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly,
+                        options_.replica));
   TRY(claim_indexes());
   open_features();
   return {};

@@ -44,6 +44,7 @@ inline constexpr int64_t kPcaMinImages = 256;
 struct LibraryOptions {
   std::string directory;
   std::string catalog;  // the address of a PostgreSQL server; empty: a file in `directory`
+  std::string replica;  // of `catalog`, which answers what is read: Catalog::open(); empty: none
   std::string uploads;  // where pictures are kept that are sent; empty: "uploads" in `directory`
   std::vector<std::string> model_folders;      // see model/registry.h
   std::string default_model = "inception-v3";  // of a library that has no vectors yet

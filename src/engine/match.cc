@@ -382,7 +382,7 @@ float family_similarity(const Searchable& searchable) {
 
 Result<std::vector<Hit>> match(const Library& library, const Query& query,
                                const SimilarOptions& options) {
-  const auto searchable = library.searchable();
+  const auto searchable = query.space ? query.space : library.searchable();
   if (!searchable || query.vector.empty()) return std::vector<Hit>{};
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/half.h"
 #include "media/scan.h"
 
 namespace mimeme {
@@ -24,18 +25,23 @@ Result<> check_model(const Library& library, const ImageEncoder& encoder) {
 Query query_by_look(const Library& library, std::shared_ptr<const QueryLook> look) {
   const auto searchable = library.searchable();
   if (!searchable) return {};
-  return {.vector = searchable->project(look->glance().views.front().raw), .look = std::move(look)};
+  return {.vector = searchable->project(look->glance().views.front().raw),
+          .look = std::move(look),
+          .space = searchable};
 }
 
 Result<Query> query_by_id(Library& library, ImageId id) {
-  auto vector = TRY(library.catalog().vector(id));
-  if (!vector)
+  const auto searchable = library.searchable();
+  // Not the vector that the catalog has: it may be of a projection that this process has not yet.
+  const auto embedding = searchable ? TRY(library.catalog().embedding(id, searchable->record.model))
+                                    : std::optional<std::vector<Half>>();
+  if (!embedding)
     return Error{ErrorCode::kNotFound,
                  "no image " + std::to_string(id) + " in " + library.directory()};
-  Query query{.vector = *std::move(vector), .image = id};
-  const auto searchable = library.searchable();
+  Query query{
+      .vector = searchable->project(to_float(*embedding)), .image = id, .space = searchable};
   const auto store = library.features();
-  if (!store || !searchable) return query;
+  if (!store) return query;
   auto stored = TRY(store->get({&id, 1}));
   if (stored.empty()) return query;
   stored.front().parts = TRY(store->parts(id, searchable->record.model));
@@ -57,7 +63,9 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
   const auto model = TRY(library.catalog().active_model());
   if (model) {
     const auto known = TRY(library.catalog().find_embedded(sha256, model->id));
-    if (known && TRY(library.catalog().vector(*known))) return query_by_id(library, *known);
+    const auto searchable = library.searchable();
+    if (known && searchable && searchable->record.model == model->id)
+      return query_by_id(library, *known);
   }
   if (!library.searchable()) {  // nothing to compare with, but it must be a picture
     TRY(decode(bytes, decode_target(TRY(library.model())), limits));
@@ -70,7 +78,7 @@ Result<Query> query_by_bytes(Library& library, std::span<const uint8_t> bytes, c
 
 Result<std::vector<Hit>> nearest(const Library& library, const Query& query,
                                  const SimilarOptions& options) {
-  const auto searchable = library.searchable();
+  const auto searchable = query.space ? query.space : library.searchable();
   if (!searchable || query.vector.empty()) return std::vector<Hit>{};
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};

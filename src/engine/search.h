@@ -66,6 +66,8 @@ struct Query {
   ImageId image = 0;          // if it is one of the library's
   // What it is compared by beyond that; null: nothing.
   std::shared_ptr<const QueryLook> look;
+  // Whose space it is: another projection may take its place meanwhile. Null: what is there now.
+  std::shared_ptr<const Searchable> space;
 };
 
 // The query for what was looked at. Without vectors in a library without vectors. REQUIRES: `look`

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/catalog_impl.h"
 #include "store/migrations.h"
 
@@ -30,6 +31,53 @@ Result<bool> Catalog::Impl::after_failed_commit(Error failed, const std::string&
     auto committed = database->has_committed(transaction_id);
     if (committed.ok() || !patience.wait()) return committed;
   }
+}
+
+Result<int64_t> Replica::position_of(sql::Connection& c) {
+  return c.integer(
+      "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+      "ELSE pg_current_wal_flush_lsn() END - '0/0'::pg_lsn)::BIGINT");
+}
+
+void Replica::saw(int64_t position) {
+  for (int64_t seen = seen_; seen < position && !seen_.compare_exchange_weak(seen, position);) {
+  }
+}
+
+Result<sql::Database::Lease> Replica::connect() {
+  // One tries, while the primary answers the others.
+  if (!database_ && !connecting_.exchange(true)) {
+    Result<> opened;
+    if (!database_) {  // still
+      auto database = sql::Database::open(address_, sql::Database::Access::kReadOnly);
+      if (database)
+        database_ = (owned_ = *std::move(database)).get();
+      else
+        opened = std::move(database).error();
+    }
+    connecting_ = false;
+    TRY(opened);
+  }
+  if (!database_) return Error{ErrorCode::kUnavailable, "the replica is being connected to"};
+  return database_.load()->lease();
+}
+
+std::optional<sql::Database::Lease> Replica::lease() {
+  if (Clock::now().time_since_epoch() < Clock::duration(away_until_)) return std::nullopt;
+  // Before what is read: what the replica gets meanwhile does no harm.
+  const int64_t seen = seen_;
+  auto leased = connect();
+  auto position = leased ? position_of(**leased) : Result<int64_t>(leased.error());
+  if (!position) {
+    is_away(position.error());
+    return std::nullopt;
+  }
+  return *position >= seen ? std::optional(*std::move(leased)) : std::nullopt;
+}
+
+void Replica::is_away(const Error& error) {
+  log(LogLevel::kDebug, "the primary answers instead of its replica: " + error.message);
+  away_until_ = (Clock::now() + kAwayFor).time_since_epoch().count();
 }
 
 bool Patience::wait() {
@@ -72,7 +120,8 @@ Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Catalog::~Catalog() = default;
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access access) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access access,
+                                               const std::string& replica) {
   auto impl = std::make_unique<Impl>();
   impl->access = access;
   const bool writes = access == Access::kReadWrite;
@@ -85,6 +134,14 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access 
     // Of a server's, another process may be at work on it.
     if (writes && lease->dialect() == sql::Dialect::kDuckDb)
       TRY(impl->write(*lease, drop_unfinished_projection));
+  }
+  if (!replica.empty()) {
+    if (!is_server(where) || !is_server(replica))
+      return Error{
+          ErrorCode::kInvalidArgument,
+          "a replica is the address of a PostgreSQL server, and of one that has the catalog"};
+    impl->replica = std::make_unique<Replica>(replica);
+    impl->note_position(*TRY(impl->database->lease()));
   }
   return std::make_unique<Catalog>(std::move(impl));
 }

@@ -182,7 +182,11 @@ class Catalog {
   // or the tables if they are not there (kReadWrite), and runs the migrations that they lack.
   // ":memory:" for tests. kNotFound if there is none (kReadOnly). A reader also sees what a killed
   // writer left in the write-ahead log.
-  static Result<std::unique_ptr<Catalog>> open(const std::string& where, Access access);
+  // `replica`: the address of a standby of that server, which then answers what is read, as soon as
+  // it has all that was written or read here before: nobody sees less than he saw, or what he wrote
+  // missing. Else, and while it is away, the primary answers.
+  static Result<std::unique_ptr<Catalog>> open(const std::string& where, Access access,
+                                               const std::string& replica = {});
   // The address of a PostgreSQL server: "postgresql://…" or "postgres://…".
   static bool is_server(std::string_view where);
   ~Catalog();

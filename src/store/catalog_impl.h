@@ -9,6 +9,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -31,10 +32,40 @@ class Patience {
   std::chrono::milliseconds next_{50}, left_{10'000};
 };
 
+// A standby that answers what is read. Replication is asynchronous: so positions in the write-ahead
+// log are compared. Thread-safe.
+class Replica {
+ public:
+  explicit Replica(std::string address) : address_(std::move(address)) {}
+
+  // Of a primary, what it has written; of a standby, what it has replayed.
+  static Result<int64_t> position_of(sql::Connection& connection);
+  // Somebody here has seen what there was at that position.
+  void saw(int64_t position);
+
+  // None: it is away, or behind what somebody here has seen.
+  std::optional<sql::Database::Lease> lease();
+  void is_away(const Error& error);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kAwayFor{2};  // it is not asked so long
+
+  Result<sql::Database::Lease> connect();
+
+  const std::string address_;
+  std::atomic<bool> connecting_ = false;
+  std::unique_ptr<sql::Database> owned_;            // written by whoever is connecting
+  std::atomic<sql::Database*> database_ = nullptr;  // null until it was there once
+  std::atomic<int64_t> seen_ = 0;
+  std::atomic<Clock::rep> away_until_ = 0;
+};
+
 struct Catalog::Impl {
   // Constant after construction.
   std::unique_ptr<sql::Database> database;
   Access access;
+  std::unique_ptr<Replica> replica;  // null: none
 
   // Held through every write, disk and all: writers take turns, so that keys stay unique without
   // indexes, transactions never conflict, and change numbers become visible in their order. Readers
@@ -49,6 +80,13 @@ struct Catalog::Impl {
   Result<> writable() const;
   // After a COMMIT that failed: true if it was done all the same, false if it is worth another try.
   Result<bool> after_failed_commit(Error failed, const std::string& transaction_id);
+
+  // After a transaction on the primary, which may have failed of what it saw there: the replica is
+  // not to answer with less.
+  void note_position(sql::Connection& connection) const {
+    if (!replica || connection.is_broken()) return;
+    if (const auto position = Replica::position_of(connection)) replica->saw(*position);
+  }
 
   // Runs f(connection) in a transaction: one consistent view, all or nothing.
   template <typename F>
@@ -71,19 +109,28 @@ struct Catalog::Impl {
       auto lease = database->lease();
       auto result = lease ? run(**lease, mode, f)
                           : std::invoke_result_t<F, sql::Connection&>(std::move(lease).error());
+      if (lease) note_position(**lease);
       if (result.ok() || result.error().code != ErrorCode::kUnavailable || !patience.wait())
         return result;
     }
   }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> read(F f) {
+    if (auto lease = replica ? replica->lease() : std::nullopt) {
+      auto result = run(**lease, sql::Mode::kRead, f);
+      // A standby also cancels what stands in the way of its replaying.
+      if (result.ok() || result.error().code != ErrorCode::kUnavailable) return result;
+      replica->is_away(result.error());
+    }
     return run(sql::Mode::kRead, f);
   }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> write(sql::Connection& connection, F f) {
     Lock lock(write_mu);
     TRY(writable());
-    return run(connection, sql::Mode::kWrite, f);
+    auto result = run(connection, sql::Mode::kWrite, f);
+    note_position(connection);
+    return result;
   }
   template <typename F>
   std::invoke_result_t<F, sql::Connection&> write(F f) {
