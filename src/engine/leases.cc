@@ -21,7 +21,8 @@ Leases::Leases(Catalog& catalog, std::string worker, std::chrono::seconds second
         Mutex idle;
         for (std::unique_lock lock(idle);;) {
           // Twice may fail before the lease ends.
-          ended_.wait_for(lock, stop, seconds_ / 4, [] { return false; });
+          ended_.wait_for(lock, stop, std::chrono::milliseconds(seconds_) / 4,
+                          [] { return false; });
           if (stop.stop_requested()) return;
           beat();
         }

@@ -215,8 +215,17 @@ Result<> Library::derive_vectors() {
     const bool none = !projection || projection->model != model->id;
     const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages &&
                      model->dim <= kMaxPcaDim;
+    // Another process may be making it: until then what there is does, if there is anything.
+    const auto turn =
+        none || due ? TRY(catalog_->take_turn(none ? Catalog::Wait::kYes : Catalog::Wait::kNo))
+                    : nullptr;
+    if (turn) {
+      const auto now = TRY(catalog_->projection());
+      if (now && (!projection || now->id != projection->id))
+        return Error{ErrorCode::kConflict, "another process was first"};  // once more
+    }
     Result<ProjectionRecord> next = Error{ErrorCode::kNotFound, ""};
-    if (due) next = fit(model->id, {}, {});
+    if (due && turn) next = fit(model->id, {}, {});
     // Too few images, or all alike: raw vectors do.
     if (!next && none)
       next = ProjectionRecord{
@@ -256,6 +265,7 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::st
   const ProjectionId before = TRY(generation());
   ProjectionRecord fitted = TRY(fit(model->id, target, stop));
   Lock lock(derive_mu_);
+  const auto turn = TRY(catalog_->take_turn(Catalog::Wait::kYes));
   const auto model_now = TRY(catalog_->active_model());
   if (!model_now || model_now->id != model->id || TRY(generation()) != before)
     return Error{ErrorCode::kConflict, "the projection was changed meanwhile: try again"};

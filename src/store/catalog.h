@@ -345,6 +345,13 @@ class Catalog {
   Result<HalfRows> embeddings(ModelId model, std::span<const ImageId> ids);
 
   // ---- derived: projection and reduced vectors
+  // Of the processes that share a catalog one makes a projection at a time: until this goes. Null:
+  // another does, and it is not waited for.
+  struct Turn {
+    virtual ~Turn() = default;
+  };
+  enum class Wait { kYes, kNo };
+  Result<std::unique_ptr<Turn>> take_turn(Wait wait);
   Result<std::optional<ProjectionRecord>> projection();
   // Starts a new generation of vectors beside the current one, which commit_projection puts in its
   // place, in one transaction; one that was never committed vanishes on the next open or begin.

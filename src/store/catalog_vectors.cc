@@ -1,3 +1,5 @@
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "store/appender.h"
@@ -111,6 +113,38 @@ Result<HalfRows> Catalog::embeddings(ModelId model, std::span<const ImageId> ids
                     "image_id IN (SELECT unnest(?::BIGINT[]))",
                     {model, ids})));
   });
+}
+
+namespace {
+
+// A lock of the server's that goes with the connection, however that ends.
+class TurnOnServer : public Catalog::Turn {
+ public:
+  explicit TurnOnServer(sql::Database::Lease lease) : lease_(std::move(lease)) {}
+  ~TurnOnServer() override {
+    static_cast<void>(lease_->query("SELECT pg_advisory_unlock(" + kKey));
+  }
+
+  // "mime" and one, and the schema's.
+  static inline const std::string kKey =
+      "1835625830, quote_ident(current_schema())::regnamespace::oid::int)";
+
+ private:
+  const sql::Database::Lease lease_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog::Turn>> Catalog::take_turn(Wait wait) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return std::make_unique<Turn>();
+  constexpr std::chrono::milliseconds kPoll{100};
+  auto lease = TRY(impl_->database->lease());
+  while (TRY(lease->integer("SELECT pg_try_advisory_lock(" + TurnOnServer::kKey +
+                            "::int::bigint")) == 0) {
+    if (wait == Wait::kNo) return std::unique_ptr<Turn>();
+    std::this_thread::sleep_for(kPoll);
+  }
+  return std::unique_ptr<Turn>(std::make_unique<TurnOnServer>(std::move(lease)));
 }
 
 Result<std::optional<ProjectionRecord>> Catalog::projection() {

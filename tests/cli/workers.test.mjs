@@ -1,5 +1,5 @@
 // Two servers, three workers, a primary and its standby, of which one after the other goes away and comes back.
-// MIMEME_SCALE: how many pictures; CI has time for a few hundred.
+// MIMEME_SCALE: how many pictures, CI has time for a few hundred; MIMEME_SCALE_PICTURES: a folder that keeps them for another time.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -39,13 +39,13 @@ const begin = async (...names) =>
 let replica;
 
 test('nothing is lost, nothing is there twice, and search is answered, whoever goes away', { skip }, async t => {
-  const folder = path.join(root, 'pictures');
-  fs.mkdirSync(folder);
+  const folder = process.env.MIMEME_SCALE_PICTURES ?? path.join(root, 'pictures'), file = n => path.join(folder, `${n}.jpg`);
+  fs.mkdirSync(folder, { recursive: true });
   for (let n = 0; n < COUNT; ++n)
-    await sharp(stamps[n % 40]).flatten({ background: { r: n & 255, g: n >> 8, b: 99 } }).resize(160, 120, { fit: 'fill' })
-      .jpeg().toFile(path.join(folder, `${n}.jpg`));
+    if (!fs.existsSync(file(n))) await sharp(stamps[n % 40]).flatten({ background: { r: n & 255, g: n >> 8, b: 99 } }).resize(160, 120, { fit: 'fill' })
+      .jpeg().toFile(file(n));
   fs.writeFileSync(path.join(folder, 'broken.png'), 'not a picture');
-  json(library('adds'), 0, '--catalog', catalog, 'add', '--no-words', path.join(folder, '0.jpg'));
+  json(library('adds'), 0, '--catalog', catalog, 'add', '--no-words', file(0));
   postgres('replica', standby, primary);
   replica = postgres('start', standby);
   const servers = await begin('one', 'two'), workers = ['a', 'b', 'c'].map(name => worker(name, '--no-words'));
