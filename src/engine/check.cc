@@ -122,6 +122,8 @@ Result<> check_details(Library& library, const CheckOptions& options, CheckRepor
         std::erase(bad, stored.image);
     }
     if (!bad.empty()) TRY(store->remove(bad));
+    // What the catalog on a server has is followed again.
+    if (!bad.empty() && Catalog::is_server(library.options().catalog)) TRY(store->set_followed(0));
     damaged += std::ssize(bad);
     options.progress("checking details", report.details += std::ssize(page), 0);
   }

@@ -61,27 +61,27 @@ Result<> scan_root(Library& library, const std::string& root, const IngestOption
   return {};
 }
 
-// Until the queue has no more files for workers, or a stop is requested.
-Result<> wait_for_workers(Catalog& catalog, const std::stop_token& stop, const IngestEvents& events,
-                          Progress& progress) {
+// Until no file in the queue waits for workers any more, or a stop is requested: how many do then.
+Result<int64_t> wait_for_workers(Catalog& catalog, const std::stop_token& stop,
+                                 const IngestEvents& events, Progress& progress) {
   constexpr std::chrono::milliseconds kPoll{500};
   constexpr int kPatience = 20;  // polls
-  for (int idle = 0; !stop.stop_requested();) {
+  for (int idle = 0;;) {
     Catalog::QueueCounts counts;
     for (auto& stage : TRY(catalog.queue()))
       if (stage.stage == Catalog::kEmbed) counts = std::move(stage);
-    const int64_t left = counts.waiting + counts.leased + counts.set_aside;
+    const int64_t left = counts.waiting + counts.leased;
     progress.total = std::max(progress.total, left);  // others may add to it too
     progress.done = progress.total - left;
     events.progress(progress);
-    if (left == 0) break;
-    idle = counts.leased > 0 ? 0 : idle + 1;
+    if (left == 0 || stop.stop_requested()) return left;
+    // What is put off is not for anybody now.
+    idle = counts.leased == 0 && TRY(catalog.has_waiting(Catalog::kEmbed)) ? idle + 1 : 0;
     if (idle == kPatience)
       log(LogLevel::kWarning,
           std::to_string(left) + " files wait, and no worker is at work: start `mimeme worker`");
     std::this_thread::sleep_for(kPoll);
   }
-  return {};
 }
 
 }  // namespace
@@ -140,7 +140,8 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
       TRY(clean_roots(options.roots.empty() ? TRY(catalog.roots()) : options.roots));
   if (roots.empty())
     return Error{ErrorCode::kInvalidArgument, "no folder was ever added: name one"};
-  if (options.queue) TRY(catalog.queue());  // an error if there is none, before all is scanned
+  if (options.queue)
+    TRY(catalog.has_waiting(Catalog::kEmbed));  // an error if there is none, before all is scanned
 
   IngestSummary summary;
   const int64_t words_before = TRY(catalog.text_seq());
@@ -185,9 +186,17 @@ Result<IngestSummary> ingest(Library& library, const IngestOptions& options,
   if (counts.todo > 0) {
     events.progress(progress);
     if (options.queue) {
+      const int64_t failed_before = TRY(catalog.counts()).failed_files;
       TRY(plan->enqueue());
-      TRY(wait_for_workers(catalog, options.pipeline.stop, events, progress));
-      summary.queued = counts.todo;
+      const int64_t left = TRY(wait_for_workers(catalog, options.pipeline.stop, events, progress));
+      summary.queued = std::max(counts.todo - left, int64_t{0});
+      summary.failed += std::max(TRY(catalog.counts()).failed_files - failed_before, int64_t{0});
+      // They stay in the queue: the next time they are tried again.
+      constexpr int kMostNamed = 1000;
+      for (const auto& [work, error] : TRY(catalog.set_aside(Catalog::kEmbed, kMostNamed))) {
+        ++summary.failed;
+        events.failed({.path = work.path, .error = error});
+      }
     } else {
       TRY(embed_files(
           library, model, [&](int64_t after, int limit) { return plan->next(after, limit); },

@@ -1,5 +1,6 @@
 #include "engine/leases.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -76,10 +77,18 @@ WorkSource Leases::source(std::string stage, WorkSource lacking) {
              int64_t, int limit) -> Result<std::vector<Work>> {
     if (!TRY(has_work(stage, lacking))) return std::vector<Work>();
     auto page = TRY(catalog_.lease(stage, worker_, seconds_.count(), limit));
+    // What may be deadly goes alone: it ends the stage, whose results are then safe.
+    if (page.empty() && !holds_any())
+      page = TRY(catalog_.lease(stage, worker_, seconds_.count(), 1, Catalog::Tries::kAlone));
     Lock lock(mu_);
     for (const Work& work : page) held_[stage].insert(work.n);
     return page;
   };
+}
+
+bool Leases::holds_any() {
+  Lock lock(mu_);
+  return std::ranges::any_of(held_, [](const auto& stage) { return !stage.second.empty(); });
 }
 
 void Leases::done(const std::string& stage, int64_t n) {
@@ -90,11 +99,6 @@ void Leases::done(const std::string& stage, int64_t n) {
 Result<> Leases::failed(const std::string& stage, int64_t n, const std::string& error) {
   done(stage, n);
   return catalog_.put_off(stage, n, worker_, error, kPutOffS);
-}
-
-Result<> Leases::finish(const std::string& stage, int64_t n) {
-  done(stage, n);
-  return catalog_.finish(stage, {{n}});
 }
 
 void Leases::give_back() {

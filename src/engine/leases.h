@@ -36,13 +36,13 @@ class Leases {
   // It is not held any more: it was done (which took it out of the queue), or failed.
   void done(const std::string& stage, int64_t n);
   Result<> failed(const std::string& stage, int64_t n, const std::string& error);
-  Result<> finish(const std::string& stage, int64_t n);  // done, which did not take it out
 
   // As if nothing had been leased.
   void give_back();
 
  private:
   void beat();
+  bool holds_any();
   int64_t filled_to(const std::string& stage);
   void fill_from(const std::string& stage, int64_t after);
 

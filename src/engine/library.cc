@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "core/half.h"
 #include "engine/documents.h"
+#include "engine/look.h"
 
 namespace mimeme {
 namespace fs = std::filesystem;
@@ -216,9 +217,8 @@ Result<> Library::derive_vectors() {
     const bool due = (none || projection->kind == "none") && counts.embedded >= kPcaMinImages &&
                      model->dim <= kMaxPcaDim;
     // Another process may be making it: until then what there is does, if there is anything.
-    const auto turn =
-        none || due ? TRY(catalog_->take_turn(none ? Catalog::Wait::kYes : Catalog::Wait::kNo))
-                    : nullptr;
+    const auto turn = none || due ? TRY(catalog_->take_turn(Catalog::Task::kProjecting)) : nullptr;
+    if (none && !turn) return publish();
     if (turn) {
       const auto now = TRY(catalog_->projection());
       if (now && (!projection || now->id != projection->id))
@@ -265,9 +265,9 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::st
   const ProjectionId before = TRY(generation());
   ProjectionRecord fitted = TRY(fit(model->id, target, stop));
   Lock lock(derive_mu_);
-  const auto turn = TRY(catalog_->take_turn(Catalog::Wait::kYes));
+  const auto turn = TRY(catalog_->take_turn(Catalog::Task::kProjecting));
   const auto model_now = TRY(catalog_->active_model());
-  if (!model_now || model_now->id != model->id || TRY(generation()) != before)
+  if (!turn || !model_now || model_now->id != model->id || TRY(generation()) != before)
     return Error{ErrorCode::kConflict, "the projection was changed meanwhile: try again"};
   TRY(replace_projection(std::move(fitted)));
   TRY(publish());
@@ -370,8 +370,28 @@ Result<> Library::publish_projection() {
   return {};
 }
 
+// What others have looked at, of a catalog on a server.
+Result<> Library::follow_details(ModelId model) {
+  if (!writable_ || !Catalog::is_server(options_.catalog)) return {};
+  constexpr int kDetails = 256;  // 3 MB
+  int64_t seq = TRY(features_->followed());
+  const Catalog::Removals removals = TRY(catalog_->detail_removals_since(seq));
+  if (removals.seq == seq) return {};
+  TRY(features_->remove(removals.ids));
+  while (seq < removals.seq) {
+    auto page = TRY(catalog_->details_since(seq, kDetails, model));
+    TRY(add_text_masks(*catalog_, page.details));
+    TRY(features_->put(page.details, model));
+    seq = page.details.empty() ? removals.seq : std::min(page.seq, removals.seq);
+    TRY(features_->set_followed(seq));
+  }
+  return {};
+}
+
 Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by) {
   if (!features_) return std::shared_ptr<VectorIndex>();
+  if (const auto followed = follow_details(by.record.model); !followed)
+    log(LogLevel::kWarning, "details of pictures are not followed: " + followed.error().message);
   auto followed = parts_.follow(
       {.generation = by.record.id,
        .dim = by.record.output_dim,
@@ -398,8 +418,8 @@ std::string Library::uploads() const {
 }
 
 Result<> Library::catch_up() {
+  const Catalog::Version version = TRY(catalog_->version());  // first: it brings a replica on
   TRY(access_keys_->reload());
-  const Catalog::Version version = TRY(catalog_->version());
   if (version != followed_) {
     TRY(refresh_pictures());
     TRY(refresh_words());

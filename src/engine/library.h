@@ -177,6 +177,7 @@ class Library {
   Result<> project(const ProjectionRecord& record, Catalog::Which which);
   Result<> publish();
   Result<> publish_projection();
+  Result<> follow_details(ModelId model);
   Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
   Result<> claim_indexes();
   void open_features();

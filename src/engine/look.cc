@@ -1,9 +1,11 @@
 #include "engine/look.h"
 
+#include <unordered_map>
 #include <utility>
 
 #include "core/half.h"
 #include "core/parts.h"
+#include "core/text_mask.h"
 #include "media/keypoints.h"
 
 namespace mimeme {
@@ -115,6 +117,21 @@ StoredFeatures to_stored(const Look& look) {
   for (size_t i = 1; i < look.views.size(); ++i)
     stored.parts.push_back({look.views[i].region, to_half(look.views[i].raw)});
   return stored;
+}
+
+Result<> add_text_masks(Catalog& catalog, std::span<StoredFeatures> details) {
+  std::unordered_map<ImageId, StoredFeatures*> of;
+  std::vector<ImageId> ids;
+  for (StoredFeatures& one : details) {
+    of[one.image] = &one;
+    ids.push_back(one.image);
+  }
+  std::unordered_map<ImageId, ImageInfo> infos;
+  for (ImageRecord& image : TRY(catalog.images_by_id(ids))) infos[image.id] = image.info;
+  const auto readings = TRY(catalog.readings(ids));
+  for (const auto& [id, lines] : readings)
+    of.at(id)->words = text_mask(lines, infos[id].width, infos[id].height);
+  return {};
 }
 
 Result<Look> to_look(const StoredFeatures& stored) {

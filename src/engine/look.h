@@ -39,6 +39,8 @@ Result<Look> look_at_details(std::span<const uint8_t> bytes, const DecodeLimits&
 // As it is kept, but for the words, and back. The parts' features are not: those of the whole do.
 StoredFeatures to_stored(const Look& look);
 Result<Look> to_look(const StoredFeatures& stored);  // kCorrupt
+// Where the words stand, of those that have been read.
+Result<> add_text_masks(Catalog& catalog, std::span<StoredFeatures> details);
 
 // How a picture that is searched with looks. What takes long is found when it is first asked for,
 // and kept. Thread-safe; two that ask for the same thing at once may both find it.

@@ -256,6 +256,7 @@ TEST_F(MatchTest, WhatIsLookedAtOnceIsNotLookedAtAgainAndWhatGoesIsForgotten) {
 }
 
 TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgain) {
+  ONLY_IN_A_FILE();
   EXPECT_TRUE(check(*library_, {})->clean());
   const int64_t model = (*library_->catalog().active_model())->id;
   auto kept = *library_->features()->get(std::vector<ImageId>{2});
@@ -283,6 +284,7 @@ TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgai
 }
 
 TEST_F(MatchTest, WhatWasKeptOfAnotherFileOrModelIsReplaced) {
+  ONLY_IN_A_FILE();
   const int64_t model = (*library_->catalog().active_model())->id;
   auto kept = *library_->features()->get(std::vector<ImageId>{2, 3});
   ASSERT_EQ(kept.size(), 2U);

@@ -73,13 +73,15 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
   std::vector<float> sum;
   const QueryPart* wanted = nullptr;
   int wanted_pictures = 0;
+  std::shared_ptr<const Searchable> space;  // of the sum
   for (const QueryPart& part : parts) {
     if (!part.picture || part.picture->vector.empty() || part.weight <= 0) continue;
     wanted = &part;
     ++wanted_pictures;
     std::vector<float> unit = part.picture->vector;
     if (sum.empty()) sum.resize(unit.size());
-    if (sum.size() != unit.size())
+    if (!space) space = part.picture->space;
+    if (sum.size() != unit.size() || (space && space->record.id != part.picture->space->record.id))
       return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
     l2_normalise(unit, static_cast<int>(unit.size()));
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<float>(part.weight) * unit[i];
@@ -87,15 +89,16 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
   float length = 0;
   for (const float v : sum) length += v * v;
   length = std::sqrt(length);
-  const auto look = [&](const std::vector<float>& vector, size_t limit,
+  const auto look = [&](const std::vector<float>& vector,
+                        const std::shared_ptr<const Searchable>& of, size_t limit,
                         const std::function<bool(ImageId)>& filter) {
-    return nearest(library, {.vector = vector},
+    return nearest(library, {.vector = vector, .space = of},
                    {.limit = static_cast<int>(limit), .filter = filter});
   };
   const auto look_for_wanted = [&](size_t limit, const std::function<bool(ImageId)>& filter) {
     return wanted_pictures == 1 ? match(library, *wanted->picture,
                                         {.limit = static_cast<int>(limit), .filter = filter})
-                                : look(sum, limit, filter);
+                                : look(sum, space, limit, filter);
   };
 
   struct Found {
@@ -142,7 +145,7 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
         at->second.unwanted -= part.weight * std::max(static_cast<double>(similarity), 0.0);
     };
     if (part.picture) {
-      for (const Hit& hit : TRY(look(part.picture->vector, found.size(),
+      for (const Hit& hit : TRY(look(part.picture->vector, part.picture->space, found.size(),
                                      [&](ImageId id) { return found.contains(id); })))
         lower(hit.id, hit.similarity);
     } else if (has_words(part.words)) {

@@ -58,13 +58,10 @@ class Learner {
     if (!manifest) return leave_out(consequence, manifest.error());
     const ModelId model = TRY(catalog_.register_model(
         {.name = manifest->name, .digest = manifest->digest(), .dim = manifest->dim}));
-    // Of several workers one does them all: it takes a moment.
-    int64_t total = 0;
-    WorkSource lacking = [&](int64_t after, int) -> Result<std::vector<Work>> {
-      total = TRY(catalog_.count_texts_without_embedding(model));
-      return after > 0 || total == 0 ? std::vector<Work>() : std::vector<Work>{{.n = 1}};
-    };
-    if (!TRY(share(Catalog::kEmbedText, lacking)) || TRY(lacking(0, 1)).empty()) return {};
+    const auto turn = TRY(catalog_.take_turn(Catalog::Task::kEmbeddingTexts));
+    if (!turn) return {};  // another process does them all: it takes a moment
+    const int64_t total = TRY(catalog_.count_texts_without_embedding(model));
+    if (total == 0) return {};
     // All cores for one inference: the texts of a batch are short.
     const auto encoder = library_.options().open_text_encoder(*manifest, {.threads = 0});
     if (!encoder) return leave_out(consequence, encoder.error());
@@ -77,8 +74,6 @@ class Learner {
       events_.progress({.stage = Stage::kEmbedding, .done = done, .total = total});
       summary_.embedded += static_cast<int64_t>(page.texts.size());
     }
-    if (options_.leases && !options_.stop.stop_requested())
-      TRY(options_.leases->finish(Catalog::kEmbedText, 1));
     return library_.refresh_words();
   }
 
@@ -131,42 +126,53 @@ class Learner {
 
   struct Looked {
     StoredFeatures stored;
-    ImageInfo info;
     std::string path, error;
   };
 
   Result<> look() {
-    const auto store = library_.features();
     const auto active = TRY(catalog_.active_model());
-    if (!store || !active) return {};
-    const std::vector<ImageId> ids = TRY(settle(*store, active->id));
-    if (ids.empty()) return {};
-    WordsProgress progress{.stage = Stage::kLooking, .total = std::ssize(ids)};
+    const auto store = library_.features();
+    // On a server the catalog has them, for all who follow it.
+    const bool on_server = Catalog::is_server(library_.options().catalog);
+    if (!active || (!store && !on_server)) return {};
+    std::vector<ImageId> ids;
+    if (!on_server) ids = TRY(settle(*store, active->id));
+    WorkSource source = each_of(ids);
+    WorkSource lacking = [&](int64_t after, int limit) {
+      return catalog_.images_without_details(active->id, after, limit);
+    };
+    if (on_server) source = lacking;
+    if (!TRY(share(Catalog::kLook, source))) return {};
+    WordsProgress progress{.stage = Stage::kLooking,
+                           .total = on_server
+                                        ? TRY(catalog_.count_images_without_details(active->id))
+                                        : std::ssize(ids)};
+    if (progress.total == 0 && !options_.leases) return {};
     const auto encoder = library_.open_encoder({.threads = 1});
     if (!encoder)
       return leave_out("the same picture is not told from one that is alike", encoder.error());
     events_.progress(progress);
-    return run_stage<Looked>(
-        each_of(ids), [&](const Work& work) { return look_at_picture(**encoder, work.n); },
+    return give_back(run_stage<Looked>(
+        source, [&](const Work& work) { return look_at_picture(**encoder, work.n); },
         [&](std::span<const Looked> batch) -> Result<> {
-          std::vector<ImageId> images;
-          for (const Looked& out : batch) images.push_back(out.stored.image);
-          std::unordered_map<ImageId, Catalog::Reading> readings;
-          for (Catalog::Reading& one : TRY(catalog_.readings(images)))
-            readings[one.id] = std::move(one);
           std::vector<StoredFeatures> done;
           for (const Looked& out : batch) {
             if (!count(out.path, out.error, progress)) continue;
             done.push_back(out.stored);
-            if (const auto read = readings.find(out.stored.image); read != readings.end())
-              done.back().words = text_mask(read->second.lines, out.info.width, out.info.height);
           }
-          TRY(store->put(done, active->id));
+          if (on_server) {
+            TRY(catalog_.put_details(done, active->id));
+            for (const Looked& out : batch)
+              TRY(settle(Catalog::kLook, out.stored.image, out.error));
+          } else {
+            TRY(add_text_masks(catalog_, done));
+            TRY(store->put(done, active->id));
+          }
           summary_.looked_at += static_cast<int64_t>(done.size());
           events_.progress(progress);
           return library_.refresh_pictures();
         },
-        {.threads = options_.threads, .stop = options_.stop});
+        {.threads = options_.threads, .ahead = ahead(), .stop = options_.stop}));
   }
 
   Looked look_at_picture(const ImageEncoder& encoder, ImageId id) const {
@@ -178,7 +184,6 @@ class Learner {
       out.stored = to_stored(TRY(look_at_details(bytes, options_.limits, encoder)));
       out.stored.image = id;
       out.stored.sha256 = image.sha256;
-      out.info = image.info;
       return {};
     };
     if (const auto done = look(); !done) out.error = done.error().message;
@@ -221,7 +226,7 @@ class Learner {
     if (!TRY(share(Catalog::kRead, source))) return {};
     WordsProgress progress{.stage = Stage::kReading,
                            .total = TRY(catalog_.count_images_unread(reader))};
-    if (progress.total == 0) return {};
+    if (progress.total == 0 && !options_.leases) return {};
     const auto ocr = library_.options().open_ocr(*manifest, 1);
     if (!ocr) return leave_out(consequence, ocr.error());
     events_.progress(progress);
@@ -397,7 +402,7 @@ class Learner {
     if (!TRY(share(in_queue, source))) return {};
     WordsProgress progress{.stage = stage,
                            .total = TRY(catalog_.count_images_undescribed(by, digest))};
-    if (progress.total == 0) return {};
+    if (progress.total == 0 && !options_.leases) return {};
     events_.progress(progress);
     return give_back(run_stage<Described>(
         source, describe_one,

@@ -136,6 +136,7 @@ TEST_F(WordsTest, WhereWordsStandIsKnownWhicheverComesFirst) {
   const auto words = words_of(id);
   ASSERT_TRUE(words);
   EXPECT_NE(*words, TextMask{});
+  ONLY_IN_A_FILE();
   // Looked at again: now they have been read before.
   ASSERT_TRUE(library->features()->remove(std::vector<ImageId>{1, 2}));
   EXPECT_EQ(learn(*library).looked_at, 2);

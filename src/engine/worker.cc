@@ -16,7 +16,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPoll{1};           // of a queue that is empty
 constexpr std::chrono::seconds kProjectEvery{10};  // what was embedded is searchable after that
 constexpr std::chrono::seconds kLookForWords{10};  // asking what lacks words reads the catalog
-constexpr int kSetAsidePage = 100;
+constexpr std::chrono::seconds kPause{10};         // when the server, or a disk, is away
+constexpr int kMostAway = 8;
 
 class Worker {
  public:
@@ -32,21 +33,23 @@ class Worker {
   Result<WorkerSummary> run() {
     const auto start = Clock::now();
     const std::stop_token& stop = options_.pipeline.stop;
-    TRY(catalog_.queue());  // an error if there is none
+    TRY(catalog_.has_waiting(Catalog::kEmbed));  // an error if there is no queue
     while (!stop.stop_requested()) {
       const auto worked = round();
+      auto pause = kPoll;
       if (!worked) {
         if (worked.error().code != ErrorCode::kUnavailable) return worked.error();
-        log(LogLevel::kWarning, worked.error().message + "; waiting for it");
+        log(LogLevel::kWarning, worked.error().message + "; trying again in a while");
         leases_.give_back();
+        pause = kPause;
       } else if (*worked) {
         continue;
-      } else if (options_.until_empty) {
+      } else if (options_.until_empty && !TRY(catalog_.has_waiting(Catalog::kEmbed))) {
         break;
       }
       std::mutex mu;
       std::unique_lock lock(mu);
-      std::condition_variable_any().wait_for(lock, stop, kPoll, [] { return false; });
+      std::condition_variable_any().wait_for(lock, stop, pause, [] { return false; });
     }
     summary_.files.cancelled = stop.stop_requested();
     summary_.files.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -58,7 +61,7 @@ class Worker {
   Result<bool> round() {
     const auto active = TRY(catalog_.active_model());
     if (!active) return false;
-    TRY(record_set_aside(active->id));
+    TRY(fail_deadly_files());
     bool worked = false;
     const WorkSource none = [](int64_t, int) { return std::vector<Work>(); };
     if (TRY(leases_.has_work(Catalog::kEmbed, none))) {
@@ -85,19 +88,30 @@ class Worker {
     looked_for_words_ = Clock::now();
     for (const std::string& why : words.left_out)
       if (left_out_.insert(why).second) log(LogLevel::kWarning, why);
+    summary_.words.looked_at += words.looked_at;
     summary_.words.read += words.read;
     summary_.words.described += words.described;
     summary_.words.embedded += words.embedded;
     summary_.words.failed += words.failed;
-    return worked || words.read + words.described + words.embedded > 0;
+    return worked || words.looked_at + words.read + words.described + words.embedded > 0;
   }
 
   Result<> settle(std::span<const IngestResult> batch) {
     for (const IngestResult& result : batch) {
-      if (result.transient)
-        TRY(leases_.failed(Catalog::kEmbed, result.n, result.error));
-      else
+      if (!result.transient) {
         leases_.done(Catalog::kEmbed, result.n);
+        away_ = 0;
+        continue;
+      }
+      TRY(leases_.failed(Catalog::kEmbed, result.n, result.error));
+      // Who fails is fast: alone it would fail at all that others could do.
+      if (++away_ >= kMostAway) {
+        away_ = 0;
+        return Error{ErrorCode::kUnavailable, std::to_string(kMostAway) +
+                                                  " files in a row cannot be read here: are the "
+                                                  "disks mounted? The last: " +
+                                                  result.path + ": " + result.error};
+      }
     }
     if (Clock::now() - projected_ < kProjectEvery) return {};
     TRY(library_.refresh());
@@ -105,21 +119,14 @@ class Worker {
     return {};
   }
 
-  // Files that nobody could read, or that their readers died of, have failed.
-  Result<> record_set_aside(ModelId model) {
-    std::vector<IngestResult> batch;
-    for (auto& [work, error] : TRY(catalog_.set_aside(Catalog::kEmbed, kSetAsidePage))) {
-      if (error.empty())
-        error = "each of the " + std::to_string(Catalog::kMostTries) +
-                " workers that had it ended before it was done";
-      batch.push_back({.path = work.path,
-                       .size = work.size,
-                       .mtime_ns = work.mtime_ns,
-                       .error = std::move(error)});
+  Result<> fail_deadly_files() {
+    const std::string error = "each of the " + std::to_string(Catalog::kMostTries) +
+                              " workers that had it ended before it was done";
+    for (const std::string& path : TRY(catalog_.fail_deadly_files(error))) {
       ++summary_.files.failed;
-      events_.failed({.path = batch.back().path, .error = batch.back().error});
+      events_.failed({.path = path, .error = error});
     }
-    return catalog_.commit(batch, model);
+    return {};
   }
 
   Library& library_;
@@ -129,6 +136,7 @@ class Worker {
   const WordsEvents& words_events_;
   WorkerSummary summary_;
   std::set<std::string> left_out_;  // was said
+  int away_ = 0;                    // files in a row that could not be read
   Clock::time_point projected_ = Clock::now(), looked_for_words_;
   Leases leases_;
 };

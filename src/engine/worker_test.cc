@@ -82,13 +82,47 @@ TEST_F(WorkerTest, AFileThatIsAwayIsPutOff) {
   EXPECT_EQ(counts[0].waiting, 1);
   EXPECT_TRUE(catalog.failed_files(10)->empty()) << "its disk may come back";
 
-  for (int i = 0; i < Catalog::kMostTries; ++i) {
-    ASSERT_TRUE(catalog.retry());
-    ASSERT_TRUE(catalog.enqueue(Catalog::kEmbed, {{{.n = 8, .path = "/killed.png"}}}));
-    ASSERT_TRUE(catalog.lease(Catalog::kEmbed, "killed", 0, 10));
-  }
-  work("two");
+  // A known picture whose disk is away for long stays what it was; so does one that killed workers.
+  const std::string known = catalog.image(1)->paths.front();
+  ASSERT_TRUE(catalog.enqueue(
+      Catalog::kEmbed, {{{.n = 8, .path = "/killed.png"}, {.n = 9, .path = known, .size = 9}}}));
+  for (int i = 0; i < Catalog::kMostTries; ++i)
+    for (const auto tries : {Catalog::Tries::kAlone, Catalog::Tries::kAlone, Catalog::Tries::kAny})
+      ASSERT_TRUE(catalog.lease(Catalog::kEmbed, "killed", 0, 10, tries));
+  EXPECT_EQ(work("two").files.failed, 1);
+  ASSERT_EQ(catalog.failed_files(10)->size(), 1);
   EXPECT_EQ(catalog.failed_files(10)->front().path, "/killed.png");
+  EXPECT_EQ(catalog.image(1)->paths.front(), known);
+}
+
+TEST_F(WorkerTest, OneThatSeesNoPicturesGivesThemBack) {
+  add_picture(1);
+  ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
+  std::vector<Work> away;
+  for (int i = 1; i <= 100; ++i) away.push_back({.n = i, .path = "/away/" + std::to_string(i)});
+  ASSERT_TRUE(library_->catalog().enqueue(Catalog::kEmbed, away));
+  std::stop_source stop;
+  {
+    std::jthread blind([&] { work("blind", stop.get_token(), false); });
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    stop.request_stop();
+  }
+  EXPECT_GE(library_->catalog().lease(Catalog::kEmbed, "sees", 60, 100)->size(), 30);
+}
+
+TEST_F(WorkerTest, WhatWorkersLookedAtIsFollowed) {
+  for (int i = 0; i < 30; ++i) add_picture(i);
+  ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
+  const WorkerSummary done = work("one");
+  EXPECT_EQ(done.words.looked_at, 30);
+  ASSERT_TRUE(library_->catch_up());
+  const FeatureStore& store = *library_->features();
+  EXPECT_EQ(store.images(0, 99)->size(), 30);
+  EXPECT_EQ(store.images_read(0, 99)->size(), 30) << "where their words stand, too";
+  ASSERT_TRUE(library_->catalog().remove_images({{3}}));
+  ASSERT_TRUE(library_->catch_up());
+  EXPECT_EQ(store.images(0, 99)->size(), 29);
+  EXPECT_EQ(work("two").words.looked_at, 0);
 }
 
 TEST_F(WorkerTest, AHeartbeatKeepsWhatIsLeased) {
@@ -99,19 +133,21 @@ TEST_F(WorkerTest, AHeartbeatKeepsWhatIsLeased) {
   };
   {
     Leases leases(catalog, "one", std::chrono::seconds(1));
-    ASSERT_EQ(leases.source(Catalog::kRead, lacking)(0, 10)->size(), 2);
-    leases.done(Catalog::kRead, 2);  // which did not take it out: so it is not kept either
+    ASSERT_EQ(leases.source(Catalog::kEmbed, lacking)(0, 10)->size(), 2);
+    leases.done(Catalog::kEmbed, 2);  // which did not take it out: so it is not kept either
     std::this_thread::sleep_for(std::chrono::milliseconds(1600));
-    const auto other = *catalog.lease(Catalog::kRead, "two", 60, 10);
+    const auto other = *catalog.lease(Catalog::kEmbed, "two", 60, 10);
     ASSERT_EQ(other.size(), 1);
     EXPECT_EQ(other[0].n, 2);
   }
-  EXPECT_EQ(catalog.lease(Catalog::kRead, "three", 60, 10)->front().n, 1) << "it is given back";
+  EXPECT_EQ(catalog.lease(Catalog::kEmbed, "three", 60, 10)->front().n, 1) << "it is given back";
 }
 
 TEST_F(WorkerTest, FilesComeFirst) {
+  add_picture(1);
+  ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
   Catalog& catalog = library_->catalog();
-  const std::vector<Work> file{{.n = 7, .path = "/a"}};
+  const std::vector<Work> file{{.n = 1, .path = "/a"}};
   const WorkSource lacking = [&](int64_t after, int) {
     return after > 0 ? std::vector<Work>() : file;
   };
@@ -120,7 +156,7 @@ TEST_F(WorkerTest, FilesComeFirst) {
   ASSERT_TRUE(catalog.enqueue(Catalog::kEmbed, file));
   EXPECT_FALSE(*leases.has_work(Catalog::kRead, lacking));
   EXPECT_TRUE(leases.source(Catalog::kRead, lacking)(0, 10)->empty());
-  ASSERT_TRUE(leases.finish(Catalog::kEmbed, 7));
+  ASSERT_TRUE(catalog.finish(Catalog::kEmbed, {{1}}));
   EXPECT_EQ(leases.source(Catalog::kRead, lacking)(0, 10)->size(), 1);
 }
 

@@ -167,6 +167,25 @@ Result<> FeatureStore::remove(std::span<const ImageId> images) {
   return transaction.commit();
 }
 
+// Its table is made when there is something to remember: most libraries follow nobody.
+Result<int64_t> FeatureStore::followed() const {
+  auto db = TRY(database_->lease());
+  if (TRY(sqlite::integer_of(*db, "SELECT count(*) FROM sqlite_schema WHERE name = 'followed'")) ==
+      0)
+    return int64_t{0};
+  return sqlite::integer_of(*db, "SELECT coalesce(max(seq), 0) FROM followed");
+}
+
+Result<> FeatureStore::set_followed(int64_t seq) {
+  Lock lock(write_mu_);
+  auto db = TRY(database_->lease());
+  auto transaction = TRY(Transaction::begin(*db, "BEGIN IMMEDIATE"));
+  TRY(db->run("CREATE TABLE IF NOT EXISTS followed (seq INTEGER NOT NULL)"));
+  TRY(db->run("DELETE FROM followed"));
+  TRY(db->run("INSERT INTO followed VALUES (?)", {seq}));
+  return transaction.commit();
+}
+
 Result<std::vector<FeatureStore::Known>> FeatureStore::known(ImageId after, ImageId last) const {
   auto db = TRY(database_->lease());
   std::vector<Known> page;

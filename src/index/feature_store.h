@@ -16,6 +16,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "core/stored_features.h"
 #include "core/text_mask.h"
 #include "core/types.h"
 
@@ -24,21 +25,6 @@ namespace mimeme {
 namespace sqlite {
 class Database;
 }
-
-// A part of an image (core/parts.h), as the image's model sees it.
-struct StoredPart {
-  Region region;
-  std::vector<Half> embedding;  // raw
-};
-
-struct StoredFeatures {
-  ImageId image = 0;
-  Sha256 sha256{};                // of the image's file: tells whether the rest is of this image
-  std::vector<uint8_t> features;  // to_bytes() of LocalFeatures
-  std::vector<uint8_t> picture;   // a small grey one: its width, then its pixels
-  std::optional<TextMask> words;  // where they stand in it; none: it has not been read yet
-  std::vector<StoredPart> parts;  // kMaxParts at most
-};
 
 // The number of part n of an image, in an index of parts.
 constexpr int64_t part_id(ImageId image, size_t n) { return image * 8 + static_cast<int64_t>(n); }
@@ -61,6 +47,10 @@ class FeatureStore {
     TextMask words;
   };
   Result<> put_words(std::span<const Words> read);
+
+  // Up to where a catalog on a server has been followed, whose numbers these are; 0 at first.
+  Result<int64_t> followed() const;
+  Result<> set_followed(int64_t seq);
 
   // What there is something of: which file it was found in, and by which model its parts are
   // embedded. By id: after `after`, up to `last`.

@@ -36,7 +36,7 @@ Result<bool> Catalog::Impl::after_failed_commit(Error failed, const std::string&
 Result<int64_t> Replica::position_of(sql::Connection& c) {
   return c.integer(
       "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
-      "ELSE pg_current_wal_flush_lsn() END - '0/0'::pg_lsn)::BIGINT");
+      "ELSE pg_current_wal_insert_lsn() END - '0/0'::pg_lsn)::BIGINT");
 }
 
 void Replica::saw(int64_t position) {
@@ -45,25 +45,26 @@ void Replica::saw(int64_t position) {
 }
 
 Result<sql::Database::Lease> Replica::connect() {
-  // One tries, while the primary answers the others.
-  if (!database_ && !connecting_.exchange(true)) {
-    Result<> opened;
-    if (!database_) {  // still
-      auto database = sql::Database::open(address_, sql::Database::Access::kReadOnly);
-      if (database)
-        database_ = (owned_ = *std::move(database)).get();
-      else
-        opened = std::move(database).error();
+  if (!database_) {
+    auto database = TRY(sql::Database::open(address_, sql::Database::Access::kReadOnly));
+    {
+      const auto lease = TRY(database->lease());
+      auto rows = TRY(lease->query("SELECT id FROM identity"));
+      if (!rows.next() || rows.text(0) != id_)
+        return Error{ErrorCode::kConflict, database->name() + ": has another catalog"};
     }
-    connecting_ = false;
-    TRY(opened);
+    database_ = (owned_ = std::move(database)).get();
   }
-  if (!database_) return Error{ErrorCode::kUnavailable, "the replica is being connected to"};
   return database_.load()->lease();
 }
 
 std::optional<sql::Database::Lease> Replica::lease() {
-  if (Clock::now().time_since_epoch() < Clock::duration(away_until_)) return std::nullopt;
+  // After a failure, and at first, one asks at a time, and the primary answers the others.
+  Clock::rep until = away_until_;
+  const Clock::rep now = Clock::now().time_since_epoch().count();
+  if (until != 0 && (now < until || !away_until_.compare_exchange_strong(
+                                        until, now + Clock::duration(kAwayFor).count())))
+    return std::nullopt;
   // Before what is read: what the replica gets meanwhile does no harm.
   const int64_t seen = seen_;
   auto leased = connect();
@@ -72,11 +73,15 @@ std::optional<sql::Database::Lease> Replica::lease() {
     is_away(position.error());
     return std::nullopt;
   }
-  return *position >= seen ? std::optional(*std::move(leased)) : std::nullopt;
+  away_until_ = 0;
+  if (*position < seen) return std::nullopt;
+  saw(*position);  // another replica may be further behind
+  return *std::move(leased);
 }
 
 void Replica::is_away(const Error& error) {
-  log(LogLevel::kDebug, "the primary answers instead of its replica: " + error.message);
+  log(error.code == ErrorCode::kConflict ? LogLevel::kWarning : LogLevel::kDebug,
+      "the primary answers instead of its replica: " + error.message);
   away_until_ = (Clock::now() + kAwayFor).time_since_epoch().count();
 }
 
@@ -140,8 +145,10 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access 
       return Error{
           ErrorCode::kInvalidArgument,
           "a replica is the address of a PostgreSQL server, and of one that has the catalog"};
-    impl->replica = std::make_unique<Replica>(replica);
-    impl->note_position(*TRY(impl->database->lease()));
+    const auto lease = TRY(impl->database->lease());
+    auto rows = TRY(lease->query("SELECT id FROM identity"));
+    impl->replica = std::make_unique<Replica>(replica, rows.next() ? rows.text(0) : "");
+    impl->note_position(*lease);
   }
   return std::make_unique<Catalog>(std::move(impl));
 }
@@ -157,14 +164,20 @@ Result<std::string> Catalog::id() {
 }
 
 Result<Catalog::Version> Catalog::version() {
+  // Else a process that only reads would see ever older states of a replica that lags.
+  if (impl_->replica)
+    if (const auto lease = impl_->database->lease()) impl_->note_position(**lease);
   return impl_->read([](sql::Connection& c) -> Result<Version> {
     auto rows =
         TRY(c.query("SELECT (SELECT last FROM counters WHERE name = 'change'), "
                     "(SELECT last FROM counters WHERE name = 'text'), "
+                    "(SELECT coalesce(max(last), 0) FROM counters WHERE name = 'details'), "
                     "(SELECT coalesce(max(id), 0) FROM projections WHERE is_current)"));
     rows.next();
-    return Version{
-        .change = rows.integer(0), .text = rows.integer(1), .projection = rows.integer(2)};
+    return Version{.change = rows.integer(0),
+                   .text = rows.integer(1),
+                   .details = rows.integer(2),
+                   .projection = rows.integer(3)};
   });
 }
 

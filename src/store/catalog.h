@@ -38,6 +38,7 @@
 #include "base/result.h"
 #include "core/access_key.h"
 #include "core/query.h"
+#include "core/stored_features.h"
 #include "core/types.h"
 
 namespace mimeme {
@@ -194,9 +195,10 @@ class Catalog {
   // Which catalog on a server this is, never the same for two; empty: one in a file.
   Result<std::string> id();
 
-  // Differs once anything has changed that indexes follow.
+  // Differs once anything has changed that indexes follow. From then on a replica is not behind
+  // what the primary had by now.
   struct Version {
-    int64_t change = 0, text = 0;
+    int64_t change = 0, text = 0, details = 0;
     ProjectionId projection = 0;
     bool operator==(const Version&) const = default;
   };
@@ -265,20 +267,23 @@ class Catalog {
 
   // ---- the queue: work that any number of processes share. kUnsupported in a file.
   // What is in a stage waits, or is leased to a worker until a moment, is done (commit(),
-  // put_readings(), put_descriptions() and finish() take it out), or is put off. What was leased
-  // kMostTries times to no end is set aside: it waits for retry(), or for somebody to record it.
+  // put_details(), put_readings(), put_descriptions() and finish() take it out), or is put off.
+  // What was leased kMostTries times to no end is set aside, until retry(), or Plan::enqueue() of
+  // the same file.
   static constexpr int kMostTries = 3;
-  static constexpr const char* kEmbed = "embed";     // files; Work::n is the queue's own
-  static constexpr const char* kRead = "read";       // images; Work::n is the image
-  static constexpr const char* kLabel = "label";     // the same
-  static constexpr const char* kAsk = "ask";         // the same
-  static constexpr const char* kEmbedText = "text";  // all texts that lack one, as one piece
-  // Passes over what is there already.
+  static constexpr const char* kEmbed = "embed";  // files; Work::n is the queue's own
+  // Images; Work::n is the image.
+  static constexpr const char* kLook = "look";
+  static constexpr const char* kRead = "read";
+  static constexpr const char* kLabel = "label";
+  static constexpr const char* kAsk = "ask";
+  // Passes over what is there already, and over images that have gone.
   Result<> enqueue(const std::string& stage, std::span<const Work> work);
-  // Up to `limit` that wait, by n; they are the worker's for `seconds`. Whoever kills itself on
-  // them gets them kMostTries times at most.
+  // Up to `limit` that wait, by n; they are the worker's for `seconds`. kAlone: the first of those
+  // that have their last try, so that nothing else is blamed for it, should the worker end.
+  enum class Tries { kAny, kAlone };
   Result<std::vector<Work>> lease(const std::string& stage, const std::string& worker,
-                                  int64_t seconds, int limit);
+                                  int64_t seconds, int limit, Tries tries = Tries::kAny);
   Result<bool> has_waiting(const std::string& stage);
   // From now on; passes over what is no longer the worker's.
   Result<> renew(const std::string& stage, std::span<const int64_t> leased,
@@ -293,6 +298,8 @@ class Catalog {
     std::string error;  // empty: whoever had it ended
   };
   Result<std::vector<SetAside>> set_aside(const std::string& stage, int limit);
+  // Files that their workers ended with have failed, of which no image is known; returns those.
+  Result<std::vector<std::string>> fail_deadly_files(const std::string& error);
   Result<> retry();  // what is set aside
   struct QueueCounts {
     std::string stage;
@@ -345,13 +352,13 @@ class Catalog {
   Result<HalfRows> embeddings(ModelId model, std::span<const ImageId> ids);
 
   // ---- derived: projection and reduced vectors
-  // Of the processes that share a catalog one makes a projection at a time: until this goes. Null:
-  // another does, and it is not waited for.
+  // Of the processes that share a catalog one at a time does such a task: until this goes. Null:
+  // another does.
   struct Turn {
     virtual ~Turn() = default;
   };
-  enum class Wait { kYes, kNo };
-  Result<std::unique_ptr<Turn>> take_turn(Wait wait);
+  enum class Task { kProjecting, kEmbeddingTexts };
+  Result<std::unique_ptr<Turn>> take_turn(Task task);
   Result<std::optional<ProjectionRecord>> projection();
   // Starts a new generation of vectors beside the current one, which commit_projection puts in its
   // place, in one transaction; one that was never committed vanishes on the next open or begin.
@@ -457,6 +464,22 @@ class Catalog {
   // By id: the images that pass the query's filters; its words are the caller's. Categories are
   // compared without regard to case and accents; a suggested one counts until it is refused.
   Result<std::vector<ImageId>> images_matching(const TextQuery& query);
+
+  // ---- what pictures look like in their details. Derived; kUnsupported in a file, beside which
+  // index/features.db has it. On a server they are here for all who follow it.
+  // One path per image of which there is nothing by this model, as images_without_embedding.
+  Result<std::vector<Work>> images_without_details(ModelId model, ImageId after, int limit);
+  Result<int64_t> count_images_without_details(ModelId model);
+  // Replaces what was there, but for `words`, which follow from readings(). Images that have gone
+  // are passed over.
+  Result<> put_details(std::span<const StoredFeatures> details, ModelId model);
+  // As texts_since and text_removals_since; what is read in a picture counts as a change.
+  struct DetailsPage {
+    std::vector<StoredFeatures> details;
+    int64_t seq = 0;  // the last change among them
+  };
+  Result<DetailsPage> details_since(int64_t seq, int limit, ModelId model);
+  Result<Removals> detail_removals_since(int64_t seq);
 
   // ---- what the user says are two pictures, though they look like one
   // None of `others` is the same picture as `id`. kNotFound: one of them is no image;

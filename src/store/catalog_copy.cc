@@ -29,7 +29,12 @@ struct Table {
 const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
       {"roots", {"path"}, "t", "path COLLATE \"C\"", nullptr},
-      {"counters", {"name", "last"}, "ti", "name COLLATE \"C\"", nullptr, "name <> 'change'"},
+      {"counters",
+       {"name", "last"},
+       "ti",
+       "name COLLATE \"C\"",
+       nullptr,
+       "name NOT IN ('change', 'details')"},
       {"models",
        {"id", "name", "digest", "dim", "created_at", "is_active"},
        "ittiT?",

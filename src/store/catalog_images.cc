@@ -209,6 +209,7 @@ Result<int64_t> Catalog::remove_path(const std::string& path) {
   return impl_->write([&](sql::Connection& c) -> Result<int64_t> {
     TRY(c.run("DELETE FROM roots WHERE path = ? OR starts_with(path, ?)",
               {without_slash(path), prefix_below(path)}));
+    TRY(take_files_below_out(c, path));
     return forget_files(c, "path = ? OR starts_with(path, ?)",
                         {without_slash(path), prefix_below(path)});
   });

@@ -36,7 +36,8 @@ class Patience {
 // log are compared. Thread-safe.
 class Replica {
  public:
-  explicit Replica(std::string address) : address_(std::move(address)) {}
+  // id: of the catalog that it must have.
+  Replica(std::string address, std::string id) : address_(std::move(address)), id_(std::move(id)) {}
 
   // Of a primary, what it has written; of a standby, what it has replayed.
   static Result<int64_t> position_of(sql::Connection& connection);
@@ -49,16 +50,16 @@ class Replica {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds kAwayFor{2};  // it is not asked so long
+  static constexpr std::chrono::seconds kAwayFor{10};  // so long it is not asked
 
   Result<sql::Database::Lease> connect();
 
-  const std::string address_;
+  const std::string address_, id_;
   std::atomic<bool> connecting_ = false;
-  std::unique_ptr<sql::Database> owned_;            // written by whoever is connecting
+  std::unique_ptr<sql::Database> owned_;            // written by the one who asks
   std::atomic<sql::Database*> database_ = nullptr;  // null until it was there once
   std::atomic<int64_t> seen_ = 0;
-  std::atomic<Clock::rep> away_until_ = 0;
+  std::atomic<Clock::rep> away_until_ = 1;  // 0: it is there
 };
 
 struct Catalog::Impl {
@@ -84,7 +85,7 @@ struct Catalog::Impl {
   // After a transaction on the primary, which may have failed of what it saw there: the replica is
   // not to answer with less.
   void note_position(sql::Connection& connection) const {
-    if (!replica || connection.is_broken()) return;
+    if (!replica) return;
     if (const auto position = Replica::position_of(connection)) replica->saw(*position);
   }
 
@@ -109,7 +110,10 @@ struct Catalog::Impl {
       auto lease = database->lease();
       auto result = lease ? run(**lease, mode, f)
                           : std::invoke_result_t<F, sql::Connection&>(std::move(lease).error());
-      if (lease) note_position(**lease);
+      if (lease && !(*lease)->is_broken())
+        note_position(**lease);
+      else if (auto other = replica && result.ok() ? database->lease() : std::move(lease))
+        note_position(**other);  // the server went, but had committed
       if (result.ok() || result.error().code != ErrorCode::kUnavailable || !patience.wait())
         return result;
     }
@@ -190,8 +194,14 @@ Error no_queue();
 // to do in a file.
 Result<> take_out(sql::Connection& connection, const char* stage, std::span<const int64_t> done);
 Result<> take_files_out(sql::Connection& connection, std::span<const std::string> paths);
+Result<> take_files_below_out(sql::Connection& connection, const std::string& path);
 // All stages that images have.
 Result<> take_doomed_out(sql::Connection& connection);
+
+// The same of what images look like in their details; nothing to do in a file. Those that are
+// touched count as changed.
+Result<> drop_details_of_doomed(sql::Connection& connection);
+Result<> touch_details(sql::Connection& connection, std::span<const ImageId> ids);
 
 // Takes away what was said of the images in the temporary table doomed(id) and others.
 Result<> drop_not_duplicates_of_doomed(sql::Connection& connection);

@@ -70,11 +70,18 @@ class PlanInCatalog : public Catalog::Plan {
   Result<> enqueue() override {
     if (lease_->dialect() == sql::Dialect::kDuckDb) return no_queue();
     return catalog_.write(*lease_, [](sql::Connection& c) -> Result<> {
+      // What was queued before, and is gone or done by now.
+      TRY(
+          c.run("DELETE FROM queue WHERE stage = 'embed' AND EXISTS (SELECT 1 FROM plan_roots r "
+                "WHERE queue.path = r.root OR starts_with(queue.path, r.prefix)) "
+                "AND NOT EXISTS (SELECT 1 FROM plan_todo t WHERE t.path = queue.path)"));
       TRY(c.run(
           "INSERT INTO queue (stage, n, path, size, mtime_ns) "
           "SELECT 'embed', nextval('queue_n'), path, size, mtime_ns FROM plan_todo ORDER BY n "
           "ON CONFLICT (md5(path)) WHERE stage = 'embed' "
-          "DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, tries = 0"));
+          "DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, tries = 0, error = "
+          "'', "
+          "worker = NULL, leased_until = NULL"));
       return {};
     });
   }

@@ -19,6 +19,7 @@ std::invoke_result_t<F, sql::Connection&> in_queue(Catalog::Impl& catalog, F f) 
 // The moments are the server's: its clients' clocks may differ.
 const std::string kIsFree = "(leased_until IS NULL OR leased_until < now())";
 const std::string kMost = std::to_string(Catalog::kMostTries);
+const std::string kLast = std::to_string(Catalog::kMostTries - 1);
 const std::string kWaits = "tries < " + kMost + " AND " + kIsFree;
 const std::string kIsSetAside =
     "tries >= " + kMost + " AND (worker IS NULL OR leased_until < now())";
@@ -52,36 +53,54 @@ Result<> take_files_out(sql::Connection& c, std::span<const std::string> paths) 
   return {};
 }
 
+Result<> take_files_below_out(sql::Connection& c, const std::string& path) {
+  if (has_queue(c))
+    TRY(c.run("DELETE FROM queue WHERE stage = 'embed' AND (path = ? OR starts_with(path, ?))",
+              {without_slash(path), prefix_below(path)}));
+  return {};
+}
+
 Result<> take_doomed_out(sql::Connection& c) {
   if (has_queue(c))
     TRY(
-        c.run("DELETE FROM queue WHERE stage IN ('read', 'label', 'ask') "
+        c.run("DELETE FROM queue WHERE stage IN ('look', 'read', 'label', 'ask') "
               "AND n IN (SELECT id FROM doomed)"));
   return {};
 }
 
 Result<> Catalog::enqueue(const std::string& stage, std::span<const Work> work) {
   return in_queue(*impl_, [&](sql::Connection& c) -> Result<> {
-    for (const Work& one : work)
-      TRY(
-          c.run("INSERT INTO queue (stage, n, path, size, mtime_ns) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                {stage, one.n, one.path, one.size, one.mtime_ns}));
+    std::vector<int64_t> ns, sizes, mtimes;
+    std::vector<std::string> paths;
+    for (const Work& one : work) {
+      ns.push_back(one.n);
+      sizes.push_back(one.size);
+      mtimes.push_back(one.mtime_ns);
+      paths.push_back(one.path);
+    }
+    TRY(
+        c.run("INSERT INTO queue (stage, n, path, size, mtime_ns) SELECT ?, new.* FROM unnest("
+              "?::BIGINT[], ?::VARCHAR[], ?::BIGINT[], ?::BIGINT[]) AS new(id, path, size, mtime) "
+              "WHERE ? = 'embed' OR EXISTS (SELECT 1 FROM images WHERE images.id = new.id) "
+              "ON CONFLICT DO NOTHING",
+              {stage, ns, paths, sizes, mtimes, stage}));
     return {};
   });
 }
 
 Result<std::vector<Work>> Catalog::lease(const std::string& stage, const std::string& worker,
-                                         int64_t seconds, int limit) {
+                                         int64_t seconds, int limit, Tries tries) {
+  const std::string which =
+      "tries " + std::string(tries == Tries::kAny ? "< " : "= ") + kLast + " AND " + kIsFree;
   return in_queue(*impl_, [&](sql::Connection& c) -> Result<std::vector<Work>> {
     auto rows =
-        TRY(c.query("UPDATE queue SET worker = ?, tries = tries + 1, "
+        TRY(c.query("UPDATE queue SET worker = ?, tries = tries + 1, error = '', "
                     "leased_until = now() + make_interval(secs => ?::BIGINT) "
                     "FROM (SELECT n AS free FROM queue WHERE stage = ? AND " +
-                        kWaits +
+                        which +
                         " ORDER BY n LIMIT ? FOR UPDATE SKIP LOCKED) AS waiting "
                         "WHERE stage = ? AND n = free RETURNING n, path, size, mtime_ns",
-                    {worker, seconds, stage, int64_t{limit}, stage}));
+                    {worker, seconds, stage, int64_t{tries == Tries::kAny ? limit : 1}, stage}));
     std::vector<Work> leased;
     while (rows.next()) leased.push_back(work_of(rows));
     std::ranges::sort(leased, {}, &Work::n);
@@ -143,6 +162,27 @@ Result<std::vector<Catalog::SetAside>> Catalog::set_aside(const std::string& sta
     std::vector<SetAside> found;
     while (rows.next()) found.push_back({work_of(rows), rows.text(4)});
     return found;
+  });
+}
+
+Result<std::vector<std::string>> Catalog::fail_deadly_files(const std::string& error) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_queue();
+  const std::string deadly = "stage = 'embed' AND error = '' AND " + kIsSetAside;
+  // Looked for first: writers take turns, and most of the time there is nothing to write.
+  const int64_t any = TRY(impl_->read(
+      [&](sql::Connection& c) { return c.integer("SELECT count(*) FROM queue WHERE " + deadly); }));
+  if (any == 0) return std::vector<std::string>();
+  return impl_->write([&](sql::Connection& c) -> Result<std::vector<std::string>> {
+    auto rows =
+        TRY(c.query("WITH deadly AS (DELETE FROM queue WHERE " + deadly +
+                        " RETURNING path, size, mtime_ns) "
+                        "INSERT INTO files SELECT path, size, mtime_ns, NULL, ? FROM deadly "
+                        "WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.path = deadly.path) "
+                        "RETURNING path",
+                    {error}));
+    std::vector<std::string> failed;
+    while (rows.next()) failed.push_back(rows.text(0));
+    return failed;
   });
 }
 

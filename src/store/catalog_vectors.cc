@@ -1,5 +1,3 @@
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "store/appender.h"
@@ -120,31 +118,34 @@ namespace {
 // A lock of the server's that goes with the connection, however that ends.
 class TurnOnServer : public Catalog::Turn {
  public:
-  explicit TurnOnServer(sql::Database::Lease lease) : lease_(std::move(lease)) {}
+  TurnOnServer(sql::Database::Lease lease, std::string key)
+      : lease_(std::move(lease)), key_(std::move(key)) {}
   ~TurnOnServer() override {
-    static_cast<void>(lease_->query("SELECT pg_advisory_unlock(" + kKey));
+    static_cast<void>(lease_->query("SELECT pg_advisory_unlock(" + key_ + ')'));
   }
-
-  // "mime" and one, and the schema's.
-  static inline const std::string kKey =
-      "1835625830, quote_ident(current_schema())::regnamespace::oid::int)";
 
  private:
   const sql::Database::Lease lease_;
+  const std::string key_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog::Turn>> Catalog::take_turn(Wait wait) {
+Result<std::unique_ptr<Catalog::Turn>> Catalog::take_turn(Task task) {
   if (impl_->database->dialect() == sql::Dialect::kDuckDb) return std::make_unique<Turn>();
-  constexpr std::chrono::milliseconds kPoll{100};
-  auto lease = TRY(impl_->database->lease());
-  while (TRY(lease->integer("SELECT pg_try_advisory_lock(" + TurnOnServer::kKey +
-                            "::int::bigint")) == 0) {
-    if (wait == Wait::kNo) return std::unique_ptr<Turn>();
-    std::this_thread::sleep_for(kPoll);
+  // "mime" and the task, and the schema's.
+  const std::string key = std::to_string(1835625830 + static_cast<int>(task)) +
+                          ", quote_ident(current_schema())::regnamespace::oid::int";
+  for (Patience patience;;) {
+    auto lease = TRY(impl_->database->lease());
+    const auto taken = lease->integer("SELECT pg_try_advisory_lock(" + key + ")::int::bigint");
+    if (taken) {
+      impl_->note_position(*lease);  // of what others have done in their turns
+      if (*taken == 0) return std::unique_ptr<Turn>();
+      return std::unique_ptr<Turn>(std::make_unique<TurnOnServer>(std::move(lease), key));
+    }
+    if (taken.error().code != ErrorCode::kUnavailable || !patience.wait()) return taken.error();
   }
-  return std::unique_ptr<Turn>(std::make_unique<TurnOnServer>(std::move(lease)));
 }
 
 Result<std::optional<ProjectionRecord>> Catalog::projection() {

@@ -132,6 +132,7 @@ Result<> drop_texts_of_doomed(sql::Connection& c) {
   for (const char* const table : {"texts", "readings", "ocr_lines", "descriptions", "categories",
                                   "suggestions", "text_embeddings"})
     TRY(c.run("DELETE FROM " + std::string(table) + of_doomed));
+  TRY(drop_details_of_doomed(c));
   return take_doomed_out(c);
 }
 
@@ -179,6 +180,7 @@ Result<> Catalog::put_readings(const std::string& reader, std::span<const Readin
     }
     TRY(lines.close());
     TRY(take_out(c, kRead, ids));
+    TRY(touch_details(c, ids));
     return touch_texts(c, ids);
   });
 }

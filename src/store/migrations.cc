@@ -203,6 +203,20 @@ const Migrations& of_postgresql() {
           "error VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (stage, n))",
           "CREATE UNIQUE INDEX ON queue (md5(path)) WHERE stage = 'embed'",
           "CREATE INDEX ON queue (worker) WHERE worker IS NOT NULL",
+          "CREATE INDEX ON queue (stage, n) WHERE tries >= 2",
+      },
+      {
+          // 3: what pictures look like in their details (StoredFeatures), which is derived. Bytes
+          // that compress badly, but for the small picture.
+          "INSERT INTO counters VALUES ('details', 0)",
+          "CREATE TABLE details(image_id BIGINT PRIMARY KEY, seq BIGINT NOT NULL UNIQUE, "
+          "model_id BIGINT NOT NULL, sha256 BYTEA NOT NULL, features BYTEA NOT NULL, "
+          "picture BYTEA NOT NULL)",
+          "ALTER TABLE details ALTER features SET STORAGE EXTERNAL",
+          "CREATE TABLE detail_parts(image_id BIGINT NOT NULL, n BIGINT NOT NULL, "
+          "box REAL[] NOT NULL, embedding BYTEA NOT NULL, PRIMARY KEY (image_id, n))",
+          "ALTER TABLE detail_parts ALTER embedding SET STORAGE EXTERNAL",
+          "CREATE TABLE detail_removals(image_id BIGINT NOT NULL, seq BIGINT PRIMARY KEY)",
       },
   };
   return all;

@@ -195,8 +195,10 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const std::string& addr
                               "dbname",
                               "client_encoding",
                               nullptr};
-  const char* const values[] = {"mimeme",        "5",    "30000", writes ? "read-write" : "any",
-                                address.c_str(), "UTF8", nullptr};
+  // A replica that is lost is not worth waiting for.
+  const char* const values[] = {
+      "mimeme", "5",    writes ? "30000" : "5000", writes ? "read-write" : "any", address.c_str(),
+      "UTF8",   nullptr};
   std::unique_ptr<PgConnection> connection(
       new PgConnection(PQconnectdbParams(keys, values, 1), name));
   PGconn* const handle = connection->handle_;
