@@ -200,6 +200,7 @@ constexpr Key<Config> kConfigKeys[] = {
 // this has to be right as far as the text is TOML.
 int line_of_letter_out_of_place(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // says that it is UTF-8
+  constexpr std::string_view kBeforeString = " \t\r\n=[,{.";    // after 1979x" toml++ reads on
   int line = 1;
   std::string_view quote;  // what ends the string that is open
   bool comment = false;
@@ -216,7 +217,8 @@ int line_of_letter_out_of_place(std::string_view text) {
         ++i;
       else if (text.substr(i).starts_with(quote))
         i += std::exchange(quote, {}).size() - 1;
-    } else if (c == '"' || c == '\'') {
+    } else if ((c == '"' || c == '\'') &&
+               (i == 0 || kBeforeString.find(text[i - 1]) != kBeforeString.npos)) {
       const std::string_view three = c == '"' ? R"(""")" : "'''";
       quote = text.substr(i).starts_with(three) ? three : three.substr(0, 1);
       i += quote.size() - 1;

@@ -159,6 +159,7 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
        "1: `catalog` must be the address of a PostgreSQL server, as in catalog = "
        "\"postgresql://mimeme@db.example/mimeme\""},
       {"# größer\n\nƞ = 1", "3: a letter that is not ASCII, outside of quotes"},
+      {"x = 1979x\"\xEF\xBB\xAF\"", "1: a letter that is not ASCII, outside of quotes"},
       {"prompt = '''\n'\"é''' é", "2: a letter that is not ASCII, outside of quotes"},
       {"uploads = 3", "1: `uploads` must be a folder, as in uploads = \"/srv/memes/uploads\""},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
