@@ -224,7 +224,7 @@ Result<std::vector<Catalog::TableDigest>> Catalog::copy_to(Catalog& to, const Pr
         return Error{ErrorCode::kConflict, to.impl_->database->name() +
                                                ": there is a library already; a copy needs an "
                                                "empty one"};
-      TRY(c.run("DELETE FROM counters WHERE name <> 'change'"));
+      TRY(c.run("DELETE FROM counters WHERE name NOT IN ('change', 'details')"));
       std::vector<TableDigest> digests;
       for (const Table& table : tables())
         digests.push_back(TRY(read_table(from, table, &c, progress, stop)));
