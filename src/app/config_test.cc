@@ -98,6 +98,12 @@ TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
   EXPECT_EQ(config->describer.timeout_seconds, 30);
 }
 
+TEST_F(ConfigTest, NoLetterIsTakenForABlank) {
+  const auto config = read("[describer]\nprompt = \"\"\"\\\n  \u00DCber \u019E\"\"\"\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->describer.prompt, "\u00DCber \u019E");
+}
+
 TEST_F(ConfigTest, WhereTheCatalogAndUploadsAreIsRead) {
   const auto config = read(
       "\xEF\xBB\xBF# ü: \"\ncatalog = \"postgres://h/memes\"\nuploads = '/shäred'\n"
@@ -158,9 +164,12 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       {"catalog = \"memes.db\"",
        "1: `catalog` must be the address of a PostgreSQL server, as in catalog = "
        "\"postgresql://mimeme@db.example/mimeme\""},
-      {"# größer\n\nƞ = 1", "3: a letter that is not ASCII, outside of quotes"},
-      {"x = 1979x\"\xEF\xBB\xAF\"", "1: a letter that is not ASCII, outside of quotes"},
-      {"prompt = '''\n'\"é''' é", "2: a letter that is not ASCII, outside of quotes"},
+      {"# größer\n\nƞ = 1",
+       "3: not TOML: Error while parsing root table: expected keys, tables, whitespace or "
+       "comments, saw 'ƞ'"},
+      {"prompt = '''\n'\"é''' é",
+       "2: not TOML: Error while parsing key-value pair: expected a comment or whitespace, saw "
+       "'é'"},
       {"uploads = 3", "1: `uploads` must be a folder, as in uploads = \"/srv/memes/uploads\""},
       {"describer = 7", "1: `describer` must be a table: write [describer]"},
       {"[[describer]]", "1: `describer` must be a table: write [describer]"},
