@@ -99,7 +99,9 @@ TEST_F(ConfigTest, WholeSecondsNeedNoPoint) {
 }
 
 TEST_F(ConfigTest, NoLetterIsTakenForABlank) {
-  const auto config = read("[describer]\nprompt = \"\"\"\\\n  \u00DCber \u019E\"\"\"\n");
+  const auto config = read(
+      "[describer]\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nprompt = \"\"\"\\\n  "
+      "\u00DCber \u019E\"\"\"\n");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->describer.prompt, "\u00DCber \u019E");
 }
