@@ -108,12 +108,11 @@ struct Catalog::Impl {
   std::invoke_result_t<F, sql::Connection&> run(sql::Mode mode, F f) {
     for (Patience patience;;) {
       auto lease = database->lease();
-      auto result = lease ? run(**lease, mode, f)
-                          : std::invoke_result_t<F, sql::Connection&>(std::move(lease).error());
-      if (lease && !(*lease)->is_broken())
-        note_position(**lease);
-      else if (auto other = replica && result.ok() ? database->lease() : std::move(lease))
-        note_position(**other);  // the server went, but had committed
+      auto result =
+          lease ? run(**lease, mode, f) : std::invoke_result_t<F, sql::Connection&>(lease.error());
+      // A server that went before it answered may have committed.
+      if (replica && lease && (*lease)->is_broken()) lease = database->lease();
+      if (lease) note_position(**lease);
       if (result.ok() || result.error().code != ErrorCode::kUnavailable || !patience.wait())
         return result;
     }
