@@ -33,6 +33,16 @@ Result<bool> Catalog::Impl::after_failed_commit(Error failed, const std::string&
   }
 }
 
+namespace {
+
+// Of a catalog on a server.
+Result<std::string> id_of(sql::Connection& c) {
+  auto rows = TRY(c.query("SELECT id FROM identity"));
+  return rows.next() ? rows.text(0) : std::string();
+}
+
+}  // namespace
+
 Result<int64_t> Replica::position_of(sql::Connection& c) {
   return c.integer(
       "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
@@ -47,12 +57,8 @@ void Replica::saw(int64_t position) {
 Result<sql::Database::Lease> Replica::connect() {
   if (!database_) {
     auto database = TRY(sql::Database::open(address_, sql::Database::Access::kReadOnly));
-    {
-      const auto lease = TRY(database->lease());
-      auto rows = TRY(lease->query("SELECT id FROM identity"));
-      if (!rows.next() || rows.text(0) != id_)
-        return Error{ErrorCode::kConflict, database->name() + ": has another catalog"};
-    }
+    if (TRY(id_of(*TRY(database->lease()))) != id_)
+      return Error{ErrorCode::kConflict, database->name() + ": has another catalog"};
     database_ = (owned_ = std::move(database)).get();
   }
   return database_.load()->lease();
@@ -146,8 +152,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& where, Access 
           ErrorCode::kInvalidArgument,
           "a replica is the address of a PostgreSQL server, and of one that has the catalog"};
     const auto lease = TRY(impl->database->lease());
-    auto rows = TRY(lease->query("SELECT id FROM identity"));
-    impl->replica = std::make_unique<Replica>(replica, rows.next() ? rows.text(0) : "");
+    impl->replica = std::make_unique<Replica>(replica, TRY(id_of(*lease)));
     impl->note_position(*lease);
   }
   return std::make_unique<Catalog>(std::move(impl));
@@ -157,10 +162,7 @@ bool Catalog::is_server(std::string_view where) { return sql::Database::is_serve
 
 Result<std::string> Catalog::id() {
   if (impl_->database->dialect() == sql::Dialect::kDuckDb) return std::string();
-  return impl_->read([](sql::Connection& c) -> Result<std::string> {
-    auto rows = TRY(c.query("SELECT id FROM identity"));
-    return rows.next() ? rows.text(0) : std::string();
-  });
+  return impl_->read(id_of);
 }
 
 Result<Catalog::Version> Catalog::version() {

@@ -20,6 +20,14 @@ export function scratch() {
 
 export const psql = '.parts/postgresql/usr/lib/postgresql/15/bin/psql';
 
+// Runs tools/postgres; where that cannot fail, what it printed.
+export const try_postgres = (...args) => spawnSync('tools/postgres', args, { encoding: 'utf8' });
+export function postgres(...args) {
+  const done = try_postgres(...args);
+  assert.equal(done.status, 0, done.stderr);
+  return done.stdout.trim();
+}
+
 // With MIMEME_TEST_POSTGRESQL (tools/postgres) the catalogs of these tests are there, in a schema for each library.
 const schemas = new Map();
 function catalog_of(library) {

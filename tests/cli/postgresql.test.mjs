@@ -7,17 +7,11 @@ import path from 'node:path';
 import test, { after } from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { copy_into, json, mimeme, pick_stamps, psql, scratch, start, until } from './mimeme.mjs';
+import { copy_into, json, mimeme, pick_stamps, postgres, psql, scratch, start, try_postgres, until } from './mimeme.mjs';
 
 const root = scratch(), stamps = pick_stamps(40);
 const data = fs.mkdtempSync(path.join(os.tmpdir(), 'mimeme-pg.'));  // a socket's path is short
-const run = (...args) => spawnSync('tools/postgres', args, { encoding: 'utf8' });
-const postgres = (...args) => {
-  const done = run(...args);
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.trim();
-};
-const begun = run('start', data), skip = begun.status === 77 && begun.stderr, address = begun.stdout.trim();
+const begun = try_postgres('start', data), skip = begun.status === 77 && begun.stderr, address = begun.stdout.trim();
 after(() => {
   if (!skip) postgres('stop', data);
   fs.rmSync(data, { recursive: true, force: true });

@@ -8,21 +8,15 @@ import path from 'node:path';
 import test, { after } from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { json, mimeme, pick_stamps, psql, scratch, start, until } from './mimeme.mjs';
+import { json, mimeme, pick_stamps, postgres, psql, scratch, start, try_postgres, until } from './mimeme.mjs';
 
 const COUNT = Number(process.env.MIMEME_SCALE ?? 300);
 const root = scratch(), stamps = pick_stamps(40);
 const [primary, standby] = ['p', 's'].map(name => fs.mkdtempSync(path.join(os.tmpdir(), `mimeme-${name}.`)));
-const run = (...args) => spawnSync('tools/postgres', args, { encoding: 'utf8' });
-const postgres = (...args) => {
-  const done = run(...args);
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.trim();
-};
-const begun = run('start', primary), skip = begun.status === 77 && begun.stderr, catalog = begun.stdout.trim();
+const begun = try_postgres('start', primary), skip = begun.status === 77 && begun.stderr, catalog = begun.stdout.trim();
 after(() => {
   for (const folder of [standby, primary]) {
-    if (!skip) run('stop', folder);
+    if (!skip) try_postgres('stop', folder);
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });
