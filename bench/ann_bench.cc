@@ -185,7 +185,7 @@ class Bench {
       const size_t count = std::min(kPiece, n_ - first);
       std::vector<ImageId> ids(count);
       std::iota(ids.begin(), ids.end(), static_cast<ImageId>(first + 1));
-      index.add(ids, sequence_.rows(first, count));
+      need(index.add(ids, sequence_.rows(first, count)));
     }
   }
 
@@ -194,7 +194,7 @@ class Bench {
     const auto in_memory = make_index(static_cast<int>(dim_));
     feed(*in_memory);
     const auto start = Clock::now();
-    for (size_t q = 0; q < 5; ++q) in_memory->search(query(q), {.limit = kHits});
+    for (size_t q = 0; q < 5; ++q) need(in_memory->search(query(q), {.limit = kHits}));
     const double scan = seconds_since(start) / 5;
     const std::vector<uint64_t> same_bytes(n_ * dim_ / 4, 1);
     const auto sum_start = Clock::now();
@@ -209,7 +209,7 @@ class Bench {
     const auto bytes = static_cast<std::streamsize>(truth_.size() * sizeof(int64_t));
     if (known.read(reinterpret_cast<char*>(truth_.data()), bytes)) return;
     each(kQueries, 2, [&](size_t q) {
-      const auto hits = in_memory->search(query(q), {.limit = kHits});
+      const auto hits = need(in_memory->search(query(q), {.limit = kHits}));
       for (size_t i = 0; i < hits.size(); ++i) truth_[q * kHits + i] = hits[i].id - 1;
     });
     std::ofstream(file("truth"), std::ios::binary)
@@ -242,7 +242,8 @@ class Bench {
     };
     contender.search = [this](std::span<const float> wanted) {
       std::vector<int64_t> found;
-      for (const Hit& hit : ours_->search(wanted, {.limit = kHits})) found.push_back(hit.id - 1);
+      for (const Hit& hit : need(ours_->search(wanted, {.limit = kHits})))
+        found.push_back(hit.id - 1);
       return found;
     };
     warm(contender);
@@ -333,7 +334,7 @@ class Bench {
     std::vector<ImageId> ids(1000);
     std::iota(ids.begin(), ids.end(), static_cast<ImageId>(n_ + 1));
     auto start = Clock::now();
-    ours_->add(ids, more);
+    need(ours_->add(ids, more));
     std::printf("mimeme: 1,000 rows added in %.2f ms", seconds_since(start) * 1e3);
     start = Clock::now();
     need(ours_->save(file("mimeme") + ".grown", {}));

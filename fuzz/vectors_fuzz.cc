@@ -23,7 +23,7 @@ std::vector<uint8_t> whole() {
     ids.push_back(i + 1);
     for (int d = 0; d < kDim; ++d) rows.push_back(std::sin(static_cast<float>(i * 7 + d * 3)));
   }
-  index->add(ids, rows);
+  require(index->add(ids, rows).ok());
   const std::string path = scratch() / "whole.bin";
   require(index->save(path, {.generation = 1, .seq = 1}).ok());
   std::ifstream file(path, std::ios::binary);
@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const auto loaded = load_index(write_input("damaged.bin", bytes.data(), bytes.size()));
   if (!loaded) return 0;
-  VectorIndex& index = *loaded->index;
+  FileIndex& index = *loaded->index;
   const std::vector<float> query(static_cast<size_t>(index.dim()), 0.5F);
   for (const int limit : {1, 10, 1000}) {
     (void)index.search(query, {.limit = limit});

@@ -200,6 +200,13 @@ constexpr Key<Config> kConfigKeys[] = {
      [](const toml::node& node, Config& config) {
        return read_text(node, config.replica) && Catalog::is_server(config.replica);
      }},
+    {"search_in", "\"folder\" or \"database\"", "search_in = \"database\"",
+     [](const toml::node& node, Config& config) {
+       std::string where;
+       if (!read_text(node, where) || (where != "folder" && where != "database")) return false;
+       config.search_in_database = where == "database";
+       return true;
+     }},
     {"uploads", "a folder", "uploads = \"/srv/memes/uploads\"",
      [](const toml::node& node, Config& config) { return read_text(node, config.uploads); }},
 };
@@ -217,7 +224,7 @@ Result<Config> parse(const std::string& text) {
       continue;
     }
     if (key != "describer" && key != "serve")
-      return unknown(name, "catalog, replica, uploads, [describer] or [serve]");
+      return unknown(name, "catalog, replica, search_in, uploads, [describer] or [serve]");
     if (!node.is_table())
       return wrong(name.source(), "`" + key + "` must be a table: write [" + key + "]");
     if (key == "describer") config.describer = TRY(read_describer(*node.as_table()));

@@ -16,7 +16,8 @@ namespace mimeme {
 struct Config {
   std::string catalog;  // the address of a PostgreSQL server; empty: a file in the library's folder
   std::string replica;  // of the catalog's server, which answers a server's reads; empty: none
-  std::string uploads;  // a folder for pictures that are sent; empty: the library's own
+  bool search_in_database = false;  // of that server, instead of in indexes in the library's folder
+  std::string uploads;              // a folder for pictures that are sent; empty: the library's own
 
   // Who describes the pictures. Not configured, and nobody does, while base_url is empty.
   struct Describer {

@@ -160,9 +160,11 @@ TEST_F(ConfigTest, WhatIsWrongIsNamedWithItsLineAndWhatToWrite) {
       "2: `hosts` must be names in lower case without a port, as in hosts = [\"memes.example\"]";
   const std::pair<std::string, std::string> cases[] = {
       {"\n\n[describe]\n",
-       "3: `describe` is not known: write catalog, replica, uploads, [describer] or [serve]"},
+       "3: `describe` is not known: write catalog, replica, search_in, uploads, [describer] or "
+       "[serve]"},
       {"model = \"x\"",
-       "1: `model` is not known: write catalog, replica, uploads, [describer] or [serve]"},
+       "1: `model` is not known: write catalog, replica, search_in, uploads, [describer] or "
+       "[serve]"},
       {"catalog = \"memes.db\"",
        "1: `catalog` must be the address of a PostgreSQL server, as in catalog = "
        "\"postgresql://mimeme@db.example/mimeme\""},

@@ -42,6 +42,8 @@ Result<LibraryOptions> library_options(const Context& context) {
                         .replica = std::move(config.replica),
                         .uploads = std::move(config.uploads),
                         .model_folders = context.model_folders,
+                        .search_in = config.search_in_database ? LibraryOptions::SearchIn::kDatabase
+                                                               : LibraryOptions::SearchIn::kFolder,
                         .progress = [](const char* what, int64_t done, int64_t total) {
                           if (auto* const shown = ProgressBar::of_this_thread())
                             shown->update(what, done, total);

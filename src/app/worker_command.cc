@@ -28,7 +28,7 @@ Result<ExitCode> worker(const Context& context, const WorkerArguments& arguments
   if (options.catalog.empty())
     return Error{ErrorCode::kInvalidArgument,
                  "workers share a library on a PostgreSQL server: --catalog says which"};
-  options.for_search = false;
+  options.search_in = LibraryOptions::SearchIn::kNowhere;
   const PipelineOptions pipeline = pipeline_options(context, arguments);
   const auto library = TRY(Library::open(std::move(options), Library::Access::kCreate));
   const WorkerSummary done =

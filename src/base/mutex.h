@@ -13,6 +13,7 @@
 #define MIMEME_ATTRIBUTE(x)
 #endif
 #define GUARDED_BY(mu) MIMEME_ATTRIBUTE(guarded_by(mu))
+#define PT_GUARDED_BY(mu) MIMEME_ATTRIBUTE(pt_guarded_by(mu))
 #define REQUIRES(mu) MIMEME_ATTRIBUTE(requires_capability(mu))
 
 namespace mimeme {

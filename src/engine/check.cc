@@ -30,7 +30,7 @@ Result<bool> agrees(const VectorIndex& index,
     const auto dim = static_cast<size_t>(index.dim());
     for (size_t i = 0; i < page.ids.size(); ++i) {
       const auto row = std::span(stored).subspan(i * dim, dim);
-      const std::vector<float> indexed = index.row(page.ids[i]);
+      const std::vector<float> indexed = TRY(index.row(page.ids[i]));
       if (!std::equal(row.begin(), row.end(), indexed.begin(), indexed.end())) return false;
     }
     options.progress(what, rows, index.size());
@@ -85,11 +85,10 @@ Result<bool> parts_agree(Library& library, const CheckOptions& options, CheckRep
   if (!searchable->parts->verify()) return false;
   int64_t parts = 0;
   for (int64_t seq = 0;;) {
-    const auto page = TRY(library.features()->parts_since(seq, kPage, searchable->record.model));
+    const auto page = TRY(library.details()->parts_since(seq, kPage, searchable->record.model));
     if (page.ids.empty()) break;
     seq = page.seq;
-    for (const int64_t id : page.ids)
-      if (searchable->parts->row(id).empty()) return false;
+    if (TRY(searchable->parts->known(page.ids)) != page.ids) return false;
     parts += std::ssize(page.ids);
     options.progress("checking the index of parts", parts, searchable->parts->size());
   }

@@ -56,15 +56,15 @@ Result<std::vector<ImageId>> Comparison::waiting() const {
       after = page.back();
     }
   };
-  if (const auto store = library_.features()) {
+  if (const Details* const details = library_.details()) {
     TRY(drop_if_more_is_known(
-        Depth::kDetails, [&](ImageId after, int limit) { return store->images(after, limit); }));
-    TRY(drop_if_more_is_known(
-        Depth::kWords, [&](ImageId after, int limit) { return store->images_read(after, limit); }));
+        Depth::kDetails, [&](ImageId after, int limit) { return details->images(after, limit); }));
+    TRY(drop_if_more_is_known(Depth::kWords, [&](ImageId after, int limit) {
+      return details->images_read(after, limit);
+    }));
   }
-  std::erase_if(
-      all, [&](ImageId id) { return done.contains(id) || searchable->index->row(id).empty(); });
-  return all;
+  std::erase_if(all, [&](ImageId id) { return done.contains(id); });
+  return searchable->index->known(all);
 }
 
 Result<int64_t> Comparison::count_waiting() const { return std::ssize(TRY(waiting())); }
@@ -114,7 +114,7 @@ Result<> Comparison::compare_waiting(const CompareOptions& options, ProjectionId
 // several. If these are all one picture, it is asked for the likeliest alone.
 Result<> Comparison::settle(const std::stop_token& stop) {
   std::unordered_map<ImageId, ImageId> picture;  // by image: the first one that is the same
-  const Links same = mutual(kSamePictureFrom);
+  const Links same = TRY(mutual(kSamePictureFrom));
   for (const auto& members : join_linked(same, {}))
     for (const ImageId id : members) picture[id] = members.front();
   const auto picture_of = [&](ImageId id) {
@@ -211,19 +211,26 @@ Result<> Comparison::compare(std::span<const ImageId> ids, const CompareOptions&
   return {};
 }
 
-Links Comparison::mutual(float least) const {
+Result<Links> Comparison::mutual(float least) const {
   const auto searchable = library_.searchable();
   Links mutual;
   if (!searchable) return mutual;
+  std::vector<ImageId> all;
+  {
+    Lock lock(mu_);
+    for (const auto& [id, hits] : found_.hits) all.push_back(id);
+  }
+  const auto known = TRY(searchable->index->known(all));
+  const std::unordered_set<ImageId> are_there(known.begin(), known.end());
   Lock lock(mu_);
   if (found_.generation != searchable->record.id) return mutual;
   for (const auto& [id, hits] : found_.hits) {
-    if (searchable->index->row(id).empty()) continue;
+    if (!are_there.contains(id)) continue;
     for (const Link& hit : hits) {
       const auto back = found_.hits.find(hit.id);
       if (hit.id < id || back == found_.hits.end()) continue;  // a pair is met twice
       const float similarity = std::min(hit.similarity, similarity_to(back->second, id));
-      if (similarity < least || searchable->index->row(hit.id).empty()) continue;
+      if (similarity < least || !are_there.contains(hit.id)) continue;
       mutual[id].push_back({.id = hit.id, .similarity = similarity});
       mutual[hit.id].push_back({.id = id, .similarity = similarity});
     }
@@ -279,7 +286,7 @@ Result<Page> page_of(Catalog& catalog, const Groups& all, ImageId after, int lim
 
 Result<DuplicatePage> Comparison::duplicates(ImageId after, int limit) const {
   const ImagePairs apart = TRY(this->apart());
-  const Links mutual = this->mutual(kSamePictureFrom);
+  const Links mutual = TRY(this->mutual(kSamePictureFrom));
   const auto group_of = [&](const std::vector<ImageId>& members, std::vector<ImageRecord> images) {
     std::sort(images.begin(), images.end(), is_better);
     const auto alike = similarities(mutual, members, images.front().id, apart);
@@ -296,9 +303,9 @@ Result<DuplicatePage> Comparison::duplicates(ImageId after, int limit) const {
 
 Result<Groups> Comparison::families() const {
   std::unordered_map<ImageId, ImageId> picture;  // by image that has copies: the first of them
-  for (const auto& copies : join_linked(mutual(kSamePictureFrom), TRY(apart())))
+  for (const auto& copies : join_linked(TRY(mutual(kSamePictureFrom)), TRY(apart())))
     for (const ImageId id : copies) picture[id] = copies.front();
-  Groups families = join_close(mutual(kSameTemplateFrom));
+  Groups families = join_close(TRY(mutual(kSameTemplateFrom)));
   std::erase_if(families, [&](const std::vector<ImageId>& members) {
     const auto first = picture.find(members.front());
     return first != picture.end() && std::ranges::all_of(members, [&](ImageId id) {

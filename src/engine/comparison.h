@@ -116,7 +116,7 @@ class Comparison {
   Result<> settle(const std::stop_token& stop);
   // Pairs found both ways, with the lesser similarity, from `least` on; only of images that are
   // still there.
-  Links mutual(float least) const;
+  Result<Links> mutual(float least) const;
   Result<ImagePairs> apart() const;
   Result<Groups> families() const;
 

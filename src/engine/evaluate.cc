@@ -263,9 +263,9 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
     if (page.ids.empty()) break;
     std::vector<float> rows = to_float(page.rows);
     l2_normalise(rows, dim);
-    raw->add(page.ids, rows);
+    TRY(raw->add(page.ids, rows));
     for (size_t i = 0; i < rows.size(); ++i) rows[i] -= mean[i % mean.size()];
-    centred->add(page.ids, rows);
+    TRY(centred->add(page.ids, rows));
     all.insert(all.end(), page.ids.begin(), page.ids.end());
     progress("reading vectors", static_cast<int64_t>(all.size()), total);
   }
@@ -274,9 +274,12 @@ Result<Faithfulness> projection_faithfulness(Library& library, int sample) {
   for (size_t i = 0; i < all.size(); i += step) {
     const SearchOptions ten{.limit = 10,
                             .filter = [id = all[i]](ImageId other) { return other != id; }};
-    const auto got = searchable->index->search(searchable->index->row(all[i]), ten);
-    result.recall_vs_raw += share_of(raw->search(raw->row(all[i]), ten), got);
-    result.recall_vs_centred += share_of(centred->search(centred->row(all[i]), ten), got);
+    const auto ten_of = [&](const VectorIndex& index) -> Result<std::vector<Hit>> {
+      return index.search(TRY(index.row(all[i])), ten);
+    };
+    const auto got = TRY(ten_of(*searchable->index));
+    result.recall_vs_raw += share_of(TRY(ten_of(*raw)), got);
+    result.recall_vs_centred += share_of(TRY(ten_of(*centred)), got);
     ++result.images;
     progress("comparing", result.images, static_cast<int64_t>((all.size() + step - 1) / step));
   }

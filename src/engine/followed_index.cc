@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "base/log.h"
 
@@ -22,9 +24,30 @@ bool is_due(int64_t unsaved, int64_t size) {
   return unsaved > std::min(size / 16, std::max<int64_t>(4096, size / 64));
 }
 
+// Adds to the index what the source has after `seq`, and returns up to which change it has read.
+// None: the source knows of fewer changes. An older copy of the catalog was put in place then, and
+// what came after it is not known to that.
+Result<std::optional<int64_t>> catch_up(VectorIndex& index, int64_t seq,
+                                        const FollowedIndex::Source& source) {
+  const auto removals = TRY(source.removals_since(seq));
+  if (removals.seq < seq) return std::optional<int64_t>();
+  TRY(index.remove(removals.ids));
+  for (;;) {
+    const FloatRows page = TRY(source.rows_since(seq));
+    if (page.ids.empty()) break;
+    if (page.rows.size() != page.ids.size() * static_cast<size_t>(source.dim))
+      return Error{ErrorCode::kCorrupt, "vectors of another length than they should have"};
+    TRY(index.add(page.ids, page.rows));
+    seq = page.seq;
+    source.progress(index.size());
+  }
+  // Not the last row's: a removal may have come between the two readings.
+  return std::optional(removals.seq);
+}
+
 }  // namespace
 
-Result<std::shared_ptr<VectorIndex>> FollowedIndex::follow(const Source& source) {
+Result<std::shared_ptr<VectorIndex>> FollowedFile::follow(const Source& source) {
   if (!index_ || stamp_.generation != source.generation) {
     merging_ = {};  // of another index: stopped, and waited for
     auto loaded = load_index(path_);
@@ -42,31 +65,17 @@ Result<std::shared_ptr<VectorIndex>> FollowedIndex::follow(const Source& source)
   if (index_->isa() == "serial")
     log(LogLevel::kWarning, "search runs without the CPU's vector unit");
 
-  auto removals = TRY(source.removals_since(stamp_.seq));
-  if (removals.seq < stamp_.seq) {
-    // An older copy of the catalog was put in place: what came after it is not known to it.
+  auto reached = TRY(catch_up(*index_, stamp_.seq, source), path_);
+  if (!reached) {
     merging_ = {};
     index_ = make_index(source.dim);
-    stamp_.seq = 0;
-    removals = TRY(source.removals_since(0));
+    reached = TRY(catch_up(*index_, 0, source), path_);
   }
-  index_->remove(removals.ids);
-  for (int64_t seq = stamp_.seq;;) {
-    const FloatRows page = TRY(source.rows_since(seq));
-    if (page.ids.empty()) break;
-    if (page.rows.size() != page.ids.size() * static_cast<size_t>(source.dim))
-      return Error{ErrorCode::kCorrupt,
-                   path_ + ": vectors of another length than they should have"};
-    index_->add(page.ids, page.rows);
-    seq = page.seq;
-    source.progress(index_->size());
-  }
-  // Not the last row's: a removal may have come between the two readings.
-  stamp_.seq = removals.seq;
+  stamp_.seq = reached.value_or(0);
   log(LogLevel::kDebug, path_ + ": " + std::to_string(index_->size()) + " vectors, " +
                             std::to_string(index_->unsaved()) + " changes since it was written");
 
-  if (!is_due(index_->unsaved(), index_->size())) return index_;
+  if (!is_due(index_->unsaved(), index_->size())) return std::shared_ptr<VectorIndex>(index_);
   if (options_.when == Merge::kAtOnce) {
     merge(*index_, stamp_, {.stop = options_.stop, .progress = [&](int64_t linked, int64_t) {
                               source.progress(linked);
@@ -78,22 +87,88 @@ Result<std::shared_ptr<VectorIndex>> FollowedIndex::follow(const Source& source)
       is_merging_ = false;
     });
   }
-  return index_;
+  return std::shared_ptr<VectorIndex>(index_);
 }
 
-void FollowedIndex::merge(VectorIndex& index, const IndexStamp& stamp,
-                          const SaveOptions& options) const {
+void FollowedFile::merge(FileIndex& index, const IndexStamp& stamp,
+                         const SaveOptions& options) const {
   std::error_code ignored;
   fs::create_directories(fs::path(path_).parent_path(), ignored);
   if (const auto saved = index.save(path_, stamp, options); !saved)
     log(LogLevel::kDebug, "index kept in memory only: " + saved.error().message);
 }
 
-void FollowedIndex::discard() {
+Result<> FollowedFile::discard() {
   merging_ = {};  // stopped, and waited for
   std::error_code ignored;
   fs::remove(path_, ignored);
   index_ = nullptr;
+  return {};
+}
+
+Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source) {
+  // Whoever has the turn is done in a moment, but for the first time.
+  constexpr std::chrono::milliseconds kPause{20};
+  std::unique_ptr<Catalog::Turn> turn;
+  for (int tries = access_ == Access::kWrite ? 50 : 0; !turn && tries > 0; --tries) {
+    turn = TRY(catalog_.take_turn(task_));
+    if (!turn) std::this_thread::sleep_for(kPause);
+  }
+  if (turn) {
+    TRY(bring_up_to_date(source));
+  } else if (!table_ || table_->generation() != source.generation) {
+    auto opened = VectorTable::open(catalog_, name_, source.generation);
+    if (!opened && opened.error().code == ErrorCode::kNotFound)
+      return std::shared_ptr<VectorIndex>();
+    std::shared_ptr<VectorTable> table = TRY(std::move(opened));
+    if (!TRY(table->seq())) return std::shared_ptr<VectorIndex>();
+    table_ = std::move(table);
+  }
+  turn = nullptr;
+
+  // As of a file's graph (IndexOptions): fewer are compared as quickly.
+  constexpr int64_t kGraphFrom = 10'000;
+  if (access_ == Access::kRead || table_->has_graph() || table_->size() < kGraphFrom ||
+      table_->dim() > VectorTable::kMostGraphDims || is_building_.exchange(true))
+    return std::shared_ptr<VectorIndex>(table_);
+  const auto build = [this, table = table_](const std::stop_token& stop) {
+    const auto built = [&]() -> Result<> {
+      const auto own = TRY(catalog_.take_turn(Catalog::Task::kGraphs));
+      return own ? table->build_graph(stop) : Result<>();
+    }();
+    if (built) {
+      is_building_ = false;
+    } else if (!stop.stop_requested()) {  // not tried again: it would fail again, after hours
+      log(LogLevel::kWarning, name_ + ": every row is compared: " + built.error().message);
+    }
+  };
+  if (options_.when == Merge::kAtOnce)
+    build(options_.stop);
+  else
+    building_ = std::jthread(build);
+  return std::shared_ptr<VectorIndex>(table_);
+}
+
+Result<> FollowedTable::bring_up_to_date(const Source& source) {
+  std::optional<int64_t> seq;
+  if (table_ && table_->generation() == source.generation) seq = TRY(table_->seq());
+  if (!seq) {  // another process may have discarded it, too
+    table_ = TRY(VectorTable::make(catalog_, name_, source.generation, source.dim));
+    seq = TRY(table_->seq());
+  }
+  auto reached = TRY(catch_up(*table_, seq.value_or(0), source), name_);
+  if (!reached) {
+    TRY(discard());
+    return bring_up_to_date(source);
+  }
+  return reached == seq ? Result<>() : table_->set_seq(*reached);
+}
+
+Result<> FollowedTable::discard() {
+  building_ = {};  // stopped, and waited for
+  is_building_ = false;
+  table_ = nullptr;
+  return VectorTable::drop(catalog_, name_);
 }
 
 }  // namespace mimeme

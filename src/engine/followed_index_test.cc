@@ -15,6 +15,10 @@ namespace fs = std::filesystem;
 
 constexpr int kDim = 4;
 
+int64_t unsaved(const VectorIndex& index) {
+  return dynamic_cast<const FileIndex&>(index).unsaved();
+}
+
 class FollowedIndexTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -51,29 +55,29 @@ class FollowedIndexTest : public testing::Test {
 };
 
 TEST_F(FollowedIndexTest, ChangesAreInTheFileWhenFollowReturns) {
-  FollowedIndex followed(path(), {});
+  FollowedFile followed(path(), {});
   const auto index = followed.follow(source(1, 500));
   ASSERT_TRUE(index) << index.error().message;
   EXPECT_EQ((*index)->size(), 500);
-  EXPECT_EQ((*index)->unsaved(), 0);
+  EXPECT_EQ(unsaved(**index), 0);
   EXPECT_EQ(rows_in_file(1), 500);
   ASSERT_TRUE(followed.follow(source(1, 520)));  // few: left in memory
-  EXPECT_EQ((*index)->unsaved(), 20);
+  EXPECT_EQ(unsaved(**index), 20);
   EXPECT_EQ(rows_in_file(1), 500);
 }
 
 TEST_F(FollowedIndexTest, ChangesAreSearchedAtOnceAndInTheFileLater) {
-  FollowedIndex followed(path(), {.when = Merge::kBehind});
+  FollowedFile followed(path(), {.when = Merge::kBehind});
   for (const int64_t rows : {500, 1000, 2000}) {
     const auto index = followed.follow(source(1, rows));
     ASSERT_TRUE(index) << index.error().message;
     EXPECT_EQ((*index)->size(), rows);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while ((*index)->unsaved() > 0 && std::chrono::steady_clock::now() < deadline) {
+    while (unsaved(**index) > 0 && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       ASSERT_TRUE(followed.follow(source(1, rows)));  // what came while it merged is merged next
     }
-    EXPECT_EQ((*index)->unsaved(), 0);
+    EXPECT_EQ(unsaved(**index), 0);
     EXPECT_EQ(rows_in_file(1), rows);
   }
 }
@@ -81,23 +85,23 @@ TEST_F(FollowedIndexTest, ChangesAreSearchedAtOnceAndInTheFileLater) {
 TEST_F(FollowedIndexTest, AMergeThatIsStoppedLeavesAllInMemory) {
   std::stop_source stop;
   stop.request_stop();
-  FollowedIndex followed(path(), {.stop = stop.get_token()});
+  FollowedFile followed(path(), {.stop = stop.get_token()});
   const auto index = followed.follow(source(1, 500));
   ASSERT_TRUE(index) << index.error().message;
   EXPECT_EQ((*index)->size(), 500);
-  EXPECT_EQ((*index)->unsaved(), 500);
+  EXPECT_EQ(unsaved(**index), 500);
   EXPECT_EQ(rows_in_file(1), -1);
   EXPECT_TRUE(fs::is_empty(directory_));  // no temporary file either
 }
 
 TEST_F(FollowedIndexTest, AMergeOfWhatIsOutOfDateIsGivenUp) {
-  FollowedIndex followed(path(), {.when = Merge::kBehind});
+  FollowedFile followed(path(), {.when = Merge::kBehind});
   for (int64_t generation = 1; generation <= 20; ++generation) {
     const auto index = followed.follow(source(generation, 300));
     ASSERT_TRUE(index) << index.error().message;
     EXPECT_EQ((*index)->size(), 300);
   }
-  followed.discard();
+  ASSERT_TRUE(followed.discard());
   EXPECT_FALSE(fs::exists(path()));
   EXPECT_EQ(rows_in_file(20), -1);
 }

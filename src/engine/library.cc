@@ -92,17 +92,21 @@ Result<> Library::reopen(Access access) {
                  directory.string() +
                      ": has a catalog of its own, catalog.duckdb; a library on a "
                      "server needs another --library folder"};
-  if (!options_.for_search) {
+  if (options_.search_in == LibraryOptions::SearchIn::kNowhere) {
     catalog_ = TRY(Catalog::open(where, Catalog::Access::kReadWrite));
     return {};
   }
+  if (is_in_database() && !on_server)
+    return Error{
+        ErrorCode::kInvalidArgument,
+        directory.string() + ": search_in = \"database\" is for a catalog on a PostgreSQL server"};
   if (writable_ || on_server) {
-    fs::create_directories(directory / "index", error);
+    fs::create_directories(is_in_database() ? directory : directory / "index", error);
     if (error) return Error{ErrorCode::kIo, directory.string() + ": " + error.message()};
   }
   lock_ = TRY(LibraryLock::take(
       directory, writable_ ? LibraryLock::Mode::kExclusive : LibraryLock::Mode::kShared));
-  if (writable_) {
+  if (writable_ && !is_in_database()) {
     // What is left of an index file whose writer was killed.
     for (const auto& entry : fs::directory_iterator(directory / "index", error))
       if (entry.path().filename().string().find(".tmp") != std::string::npos)
@@ -112,8 +116,9 @@ Result<> Library::reopen(Access access) {
   catalog_ =
       TRY(Catalog::open(where, writable_ ? Catalog::Access::kReadWrite : Catalog::Access::kReadOnly,
                         options_.replica));
-  TRY(claim_indexes());
-  open_features();
+  if (!is_in_database()) TRY(claim_indexes());
+  open_details();
+  open_followed();
   return {};
 }
 
@@ -137,7 +142,25 @@ Result<> Library::claim_indexes() {
   return {};
 }
 
-void Library::open_features() {
+void Library::open_followed() {
+  const auto open = [&](const char* file, const char* table,
+                        Catalog::Task task) -> std::unique_ptr<FollowedIndex> {
+    if (!is_in_database())
+      return std::make_unique<FollowedFile>(options_.directory + "/index/" + file, options_.merge);
+    return std::make_unique<FollowedTable>(
+        *catalog_, table, task,
+        writable_ ? FollowedTable::Access::kWrite : FollowedTable::Access::kRead, options_.merge);
+  };
+  vectors_ = open("vectors.bin", "pictures", Catalog::Task::kPictures);
+  parts_ = open("parts.bin", "parts", Catalog::Task::kParts);
+  meaning_ = open("meaning.bin", "meanings", Catalog::Task::kMeanings);
+}
+
+void Library::open_details() {
+  if (is_in_database()) {
+    details_ = std::make_unique<Details>(*catalog_);
+    return;
+  }
   const std::string path = options_.directory + "/index/features.db";
   auto opened = FeatureStore::open(path);
   if (!opened && writable_ &&
@@ -150,6 +173,7 @@ void Library::open_features() {
   // Without it pictures are still found by their embeddings.
   if (!opened) log(LogLevel::kDebug, "no details of pictures: " + opened.error().message);
   features_ = opened ? std::shared_ptr<FeatureStore>(*std::move(opened)) : nullptr;
+  details_ = features_ ? std::make_unique<Details>(features_) : nullptr;
 }
 
 bool Library::is_stale() {
@@ -277,11 +301,11 @@ Result<ProjectionRecord> Library::fit_pca(const PcaTarget& target, const std::st
 Result<> Library::rebuild(Index index) {
   Lock lock(derive_mu_);
   if (index == Index::kVectors) {
-    vectors_.discard();
-    parts_.discard();
+    TRY(vectors_->discard());
+    TRY(parts_->discard());
     return publish();
   }
-  if (index == Index::kMeaning) meaning_.discard();
+  if (index == Index::kMeaning) TRY(meaning_->discard());
   if (index == Index::kText) TRY(create_text_index());
   return publish_words();
 }
@@ -329,7 +353,8 @@ Result<> Library::replace_projection(ProjectionRecord record) {
 }
 
 Result<> Library::publish() {
-  if (!options_.for_search) return {};
+  if (options_.search_in == LibraryOptions::SearchIn::kNowhere) return {};
+  is_behind_ = false;
   return again_if_superseded([&] { return publish_projection(); });
 }
 
@@ -340,7 +365,7 @@ Result<> Library::publish_projection() {
     return {};
   }
   int64_t total = 0;  // counted only if there is anything to add: most opens find nothing
-  auto index = TRY(vectors_.follow(
+  auto index = TRY(vectors_->follow(
       {.generation = record->id,
        .dim = record->output_dim,
        .removals_since = [&](int64_t seq) { return catalog_->removals_since(seq, record->id); },
@@ -351,6 +376,10 @@ Result<> Library::publish_projection() {
                if (const auto counts = catalog_->counts()) total = counts->vectors;
              options_.progress("indexing", indexed, total);
            }}));
+  if (!index) {  // of this projection; the one before is there for a while
+    is_behind_ = true;
+    return {};
+  }
   auto next = std::make_shared<Searchable>();
   if (record->kind == "pca") next->pca = to_pca(*record);
   next->record = *std::move(record);
@@ -363,8 +392,8 @@ Result<> Library::publish_projection() {
     next->background = before->background;
   } else {
     constexpr int64_t kSample = 256;
-    next->background =
-        background_of(next->index->sample(kSample), next->record.output_dim, next->index->size());
+    next->background = background_of(TRY(next->index->sample(kSample)), next->record.output_dim,
+                                     next->index->size());
   }
   searchable_.set(std::move(next));
   return {};
@@ -372,7 +401,7 @@ Result<> Library::publish_projection() {
 
 // What others have looked at, of a catalog on a server.
 Result<> Library::follow_details(ModelId model) {
-  if (!writable_ || !Catalog::is_server(options_.catalog)) return {};
+  if (!writable_ || !features_ || !Catalog::is_server(options_.catalog)) return {};
   constexpr int kDetails = 256;  // 3 MB
   int64_t seq = TRY(features_->followed());
   const Catalog::Removals removals = TRY(catalog_->detail_removals_since(seq));
@@ -389,24 +418,22 @@ Result<> Library::follow_details(ModelId model) {
 }
 
 Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by) {
-  if (!features_) return std::shared_ptr<VectorIndex>();
+  if (!details_) return std::shared_ptr<VectorIndex>();
   if (const auto followed = follow_details(by.record.model); !followed)
     log(LogLevel::kWarning, "details of pictures are not followed: " + followed.error().message);
-  auto followed = parts_.follow(
+  auto followed = parts_->follow(
       {.generation = by.record.id,
        .dim = by.record.output_dim,
-       .removals_since = [&](int64_t seq) -> Result<Catalog::Removals> {
-         auto removals = TRY(features_->removals_since(seq));
-         return Catalog::Removals{.ids = std::move(removals.ids), .seq = removals.seq};
-       },
+       .removals_since = [&](int64_t seq) { return details_->part_removals_since(seq); },
        .rows_since = [&](int64_t seq) -> Result<FloatRows> {
-         auto page = TRY(features_->parts_since(seq, kPage, by.record.model));
+         auto page = TRY(details_->parts_since(seq, kPage, by.record.model));
          if (page.rows.size() != page.ids.size() * static_cast<size_t>(by.record.input_dim))
            return Error{ErrorCode::kCorrupt, "details are damaged: run `mimeme check`"};
          return FloatRows{
              .ids = std::move(page.ids), .rows = by.project(to_float(page.rows)), .seq = page.seq};
        },
        .progress = [](int64_t) {}});
+  if (followed && !*followed) is_behind_ = true;
   if (followed) return followed;
   log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
   return std::shared_ptr<VectorIndex>();
@@ -420,7 +447,7 @@ std::string Library::uploads() const {
 Result<> Library::catch_up() {
   const Catalog::Version version = TRY(catalog_->version());  // first: it brings a replica on
   TRY(access_keys_->reload());
-  if (version != followed_) {
+  if (version != followed_ || is_behind_) {
     TRY(refresh_pictures());
     TRY(refresh_words());
     followed_ = version;
@@ -466,7 +493,7 @@ Result<> Library::refresh_words() {
 }
 
 Result<> Library::publish_words() {
-  if (!options_.for_search) return {};
+  if (options_.search_in == LibraryOptions::SearchIn::kNowhere) return {};
   auto text = open_text_index();
   if (text && writable_) {
     auto followed = follow_texts(**text);
@@ -494,7 +521,7 @@ Result<> Library::publish_words() {
       manifest ? TRY(catalog_->find_model(manifest->digest())) : std::optional<ModelRecord>();
   if (model) {
     next->text_model = model->id;
-    next->meaning = TRY(meaning_.follow(
+    next->meaning = TRY(meaning_->follow(
         {.generation = model->id,
          .dim = model->dim,
          .removals_since = [&](int64_t seq) { return catalog_->text_removals_since(seq); },
@@ -502,6 +529,7 @@ Result<> Library::publish_words() {
              [&](int64_t seq) { return catalog_->text_vectors_since(model->id, seq, kPage); },
          .progress =
              [&](int64_t indexed) { options_.progress("indexing meanings", indexed, 0); }}));
+    if (!next->meaning) is_behind_ = true;
   }
   words_.set(std::move(next));
   return {};

@@ -7,6 +7,7 @@
 #ifndef MIMEME_ENGINE_LIBRARY_H_
 #define MIMEME_ENGINE_LIBRARY_H_
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "core/background.h"
 #include "core/pca.h"
 #include "engine/access_keys.h"
+#include "engine/details.h"
 #include "engine/followed_index.h"
 #include "engine/library_lock.h"
 #include "index/feature_store.h"
@@ -64,9 +66,9 @@ struct LibraryOptions {
                                                         int threads)>
       open_object_detector = mimeme::open_object_detector;
   MergeOptions merge;  // of the vector indexes
-  // False: it is not searched and has nothing in its directory, which then need not be its own. Of
-  // a catalog on a server.
-  bool for_search = true;
+  // Where it is searched: in indexes in its directory, or, of a catalog on a server, in tables
+  // there. kNowhere: it is not, and has nothing in its directory, which then need not be its own.
+  enum class SearchIn { kFolder, kDatabase, kNowhere } search_in = SearchIn::kFolder;
   // Told how far something derived is ("fitting", "projecting", "indexing"), or a comparison of it
   // ("reading vectors", "comparing"), on the thread that asked for it.
   std::function<void(const char* what, int64_t done, int64_t total)> progress =
@@ -133,6 +135,8 @@ class Library {
   std::shared_ptr<const Searchable> searchable() const { return searchable_.get(); }
 
   // What the images look like in their details; null if the file is neither there nor can be made.
+  const Details* details() const { return details_.get(); }
+  // That file, to write to; null if there is none, or it is searched in the database.
   std::shared_ptr<FeatureStore> features() const { return features_; }
 
   // The same for words; null if the full-text index is neither there nor can be made (a read-only
@@ -161,11 +165,8 @@ class Library {
   Result<> rebuild(Index index);
 
  private:
-  explicit Library(LibraryOptions options)
-      : options_(std::move(options)),
-        vectors_(options_.directory + "/index/vectors.bin", options_.merge),
-        parts_(options_.directory + "/index/parts.bin", options_.merge),
-        meaning_(options_.directory + "/index/meaning.bin", options_.merge) {}
+  explicit Library(LibraryOptions options) : options_(std::move(options)) {}
+  bool is_in_database() const { return options_.search_in == LibraryOptions::SearchIn::kDatabase; }
 
   Result<> reopen(Access access);
   bool is_stale();
@@ -180,7 +181,8 @@ class Library {
   Result<> follow_details(ModelId model);
   Result<std::shared_ptr<VectorIndex>> follow_parts(const Searchable& by);
   Result<> claim_indexes();
-  void open_features();
+  void open_details();
+  void open_followed();
   Result<> publish_words();
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
@@ -198,9 +200,12 @@ class Library {
   Mutex derive_mu_;  // one derivation at a time
   Snapshot<Searchable> searchable_;
   Snapshot<Words> words_;
-  FollowedIndex vectors_ GUARDED_BY(derive_mu_), parts_ GUARDED_BY(derive_mu_),
-      meaning_ GUARDED_BY(derive_mu_);
-  std::shared_ptr<FeatureStore> features_;  // constant after open()
+  // Constant after open(), but for what they point to.
+  std::unique_ptr<FollowedIndex> vectors_ PT_GUARDED_BY(derive_mu_),
+      parts_ PT_GUARDED_BY(derive_mu_), meaning_ PT_GUARDED_BY(derive_mu_);
+  std::atomic<bool> is_behind_ = false;     // another process was making a table
+  std::shared_ptr<FeatureStore> features_;  // constant after open(), as is the next
+  std::unique_ptr<const Details> details_;
 };
 
 // A model's input as the decoder's target.

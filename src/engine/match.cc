@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/half.h"
+#include "core/parts.h"
 #include "engine/search.h"
 
 namespace mimeme {
@@ -193,28 +194,43 @@ bool any(std::span<const Candidate> candidates, bool (Evidence::*is)() const) {
                      [&](const Candidate& candidate) { return (candidate.evidence.*is)(); });
 }
 
+// Which parts may be hits, if these images may.
+IdFilter of_parts(const IdFilter& images) {
+  IdFilter parts([passes = images.passes](int64_t part) { return passes(image_of_part(part)); });
+  if (!images.among) return parts;
+  auto among = std::make_shared<std::vector<ImageId>>();
+  for (const ImageId id : *images.among)
+    for (size_t n = 0; n < kMaxParts; ++n) among->push_back(part_id(id, n));
+  parts.among = std::move(among);
+  return parts;
+}
+
 // The images nearest to any of several vectors, themselves or with a part.
 class Candidates {
  public:
   Candidates(const Library& library, const Searchable& searchable, const SimilarOptions& options)
       : library_(library), searchable_(searchable), options_(options) {}
 
-  void add(std::span<const float> vector, int limit) {
+  Result<> add(std::span<const float> vector, int limit) {
     if (std::cmp_not_equal(vector.size(), searchable_.record.output_dim))
-      return;  // of a part whose details are damaged: `mimeme check` finds it
-    for (const Hit& hit :
-         searchable_.index->search(vector, {.limit = limit, .filter = options_.wanted()}))
-      note(hit.id, hit.similarity);
-    if (!searchable_.parts || searchable_.parts->size() == 0) return;
-    const auto wanted = options_.wanted();
-    const SearchOptions parts{.limit = kPartCandidates, .filter = [&](int64_t part) {
-                                return !wanted || wanted(image_of_part(part));
-                              }};
-    for (const Hit& hit : searchable_.parts->search(vector, parts)) {
-      const ImageId id = image_of_part(hit.id);
-      // An image that has gone may have left parts behind, until the next look.
-      if (at_.contains(id) || !searchable_.index->row(id).empty()) note(id, hit.similarity);
-    }
+      return {};  // of a part whose details are damaged: `mimeme check` finds it
+    const IdFilter wanted = options_.wanted();
+    const auto hits = TRY(searchable_.index->search(vector, {.limit = limit, .filter = wanted}));
+    for (const Hit& hit : hits) note(hit.id, hit.similarity);
+    if (!searchable_.parts || searchable_.parts->size() == 0) return {};
+    SearchOptions options{.limit = kPartCandidates};
+    if (wanted) options.filter = of_parts(wanted);
+    const auto parts = TRY(searchable_.parts->search(vector, options));
+    // An image that has gone may have left parts behind, until the next look.
+    std::vector<ImageId> others;
+    for (const Hit& hit : parts)
+      if (const ImageId id = image_of_part(hit.id); !at_.contains(id)) others.push_back(id);
+    const auto known = TRY(searchable_.index->known(others));
+    const std::unordered_set<ImageId> are_there(known.begin(), known.end());
+    for (const Hit& hit : parts)
+      if (const ImageId id = image_of_part(hit.id); at_.contains(id) || are_there.contains(id))
+        note(id, hit.similarity);
+    return {};
   }
 
   // Nearest first.
@@ -230,11 +246,11 @@ class Candidates {
   Result<std::span<Candidate>> best() {
     const std::span<Candidate> best =
         std::span(all()).first(std::min<size_t>(all_.size(), kCandidates));
-    if (const auto store = library_.features()) {
+    if (const Details* const details = library_.details()) {
       std::vector<ImageId> ids;
       for (const Candidate& candidate : best)
         if (!candidate.look) ids.push_back(candidate.id);
-      const std::vector<StoredFeatures> stored = TRY(store->get(ids));
+      const std::vector<StoredFeatures> stored = TRY(details->get(ids));
       auto next = stored.begin();
       for (Candidate& candidate : best)
         if (!candidate.look && next != stored.end() && next->image == candidate.id)
@@ -320,7 +336,7 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
   std::vector<StoredPart> known_parts;
   bool are_known = false;
   if (known != best.end() && !look.is_kept()) {
-    known_parts = TRY(library.features()->parts(known->id, searchable.record.model));
+    known_parts = TRY(library.details()->parts(known->id, searchable.record.model));
     // A part is the copy itself, or one of its parts.
     const auto inner = std::count_if(glance.begin() + 1, glance.end(), [&](const Look::View& part) {
       return !covers(part.region, known->evidence.place);
@@ -329,12 +345,13 @@ Result<> compare_as_it_is(const Library& library, const Searchable& searchable,
   }
   if (are_known) {
     // What is near to the parts is near to those of the copy.
-    candidates.add(searchable.index->row(known->id), kCandidates);
+    TRY(candidates.add(TRY(searchable.index->row(known->id)), kCandidates));
     for (const StoredPart& part : known_parts)
-      candidates.add(searchable.project(to_float(part.embedding)), kCandidates);
+      TRY(candidates.add(searchable.project(to_float(part.embedding)), kCandidates));
   } else {
     const auto parts = TRY(look.parts());
-    for (const Look::View& part : *parts) candidates.add(searchable.project(part.raw), kCandidates);
+    for (const Look::View& part : *parts)
+      TRY(candidates.add(searchable.project(part.raw), kCandidates));
     append_turned(*parts, Turn::kNone, views);
   }
   best = TRY(candidates.best());
@@ -366,7 +383,7 @@ Result<> compare_in_detail(const Library& library, const Searchable& searchable,
   if (any(candidates.all(), &Evidence::is_same_template) || look.is_kept()) return {};
   Candidates of_negative(library, searchable, options);
   const auto negative = TRY(look.negative());
-  of_negative.add(searchable.project(*negative), kCandidates);
+  TRY(of_negative.add(searchable.project(*negative), kCandidates));
   const std::span<Candidate> others = TRY(of_negative.best());
   const std::vector<Turned> negated = TRY(views_of(look, Turn::kNegated));
   compare_all(negated, others);
@@ -387,7 +404,7 @@ Result<std::vector<Hit>> match(const Library& library, const Query& query,
   if (static_cast<int>(query.vector.size()) != searchable->record.output_dim)
     return Error{ErrorCode::kConflict, "the projection changed under the query: try again"};
   Candidates candidates(library, *searchable, options);
-  candidates.add(query.vector, std::max(options.limit, kCandidates));
+  TRY(candidates.add(query.vector, std::max(options.limit, kCandidates)));
   if (query.look) TRY(compare_in_detail(library, *searchable, *query.look, options, candidates));
   const std::vector<Candidate>& all = candidates.all();
 

@@ -275,8 +275,8 @@ TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgai
   EXPECT_EQ(report->repaired[0].find("the details of 2 images"), 0U) << report->repaired[0];
   EXPECT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 2);
 
-  library_->searchable()->parts->add(std::vector<int64_t>{part_id(7, 6)},
-                                     std::vector<float>(kFakeSide * kFakeSide, 1));
+  ASSERT_TRUE(library_->searchable()->parts->add(std::vector<int64_t>{part_id(7, 6)},
+                                                 std::vector<float>(kFakeSide * kFakeSide, 1)));
   report = check(*library_, {});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->repaired.size(), 1U);

@@ -37,7 +37,7 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
                            {.limit = options.limit, .min_similarity = options.min_similarity});
 
   // What holds for every hit.
-  std::vector<std::function<bool(ImageId)>> filters;
+  std::vector<IdFilter> filters;
   std::vector<ImageId> asked_with;
   double positive = 0;
   bool has_score = false;
@@ -63,10 +63,13 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     return hits;
   }
   if (positive <= 0) return std::vector<WordHit>{};
-  const auto passes = [&](ImageId id) {
+  IdFilter passes([&](ImageId id) {
     return std::find(asked_with.begin(), asked_with.end(), id) == asked_with.end() &&
            std::all_of(filters.begin(), filters.end(), [&](auto& f) { return f(id); });
-  };
+  });
+  for (const IdFilter& filter : filters)
+    if (filter.among && (!passes.among || filter.among->size() < passes.among->size()))
+      passes.among = filter.among;
 
   // One wanted picture is matched in detail. Several are one query: the sum of weight × cosine is
   // the cosine with the weighted sum of the vectors, times its length.
@@ -91,11 +94,11 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
   length = std::sqrt(length);
   const auto look = [&](const std::vector<float>& vector,
                         const std::shared_ptr<const Searchable>& of, size_t limit,
-                        const std::function<bool(ImageId)>& filter) {
+                        const IdFilter& filter) {
     return nearest(library, {.vector = vector, .space = of},
                    {.limit = static_cast<int>(limit), .filter = filter});
   };
-  const auto look_for_wanted = [&](size_t limit, const std::function<bool(ImageId)>& filter) {
+  const auto look_for_wanted = [&](size_t limit, const IdFilter& filter) {
     return wanted_pictures == 1 ? match(library, *wanted->picture,
                                         {.limit = static_cast<int>(limit), .filter = filter})
                                 : look(sum, space, limit, filter);
@@ -106,6 +109,14 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     double wanted = 0, unwanted = 0;
   };
   std::unordered_map<ImageId, Found> found;
+  // Of what was found, without those.
+  const auto found_but = [&](const std::unordered_set<ImageId>& seen) {
+    auto rest = std::make_shared<std::vector<ImageId>>();
+    for (const auto& [id, _] : found)
+      if (!seen.contains(id)) rest->push_back(id);
+    return IdFilter([&found, seen](ImageId id) { return found.contains(id) && !seen.contains(id); },
+                    rest);
+  };
   for (const QueryPart& part : parts) {
     if (part.picture || !has_words(part.words) || part.weight <= 0) continue;
     for (WordHit& hit : TRY(by_words.search(part.words, {.limit = kCandidates}))) {
@@ -125,8 +136,7 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
     std::unordered_set<ImageId> seen;
     for (const Hit& hit : alike) seen.insert(hit.id);
     if (std::any_of(found.begin(), found.end(), [&](auto& f) { return !seen.contains(f.first); })) {
-      const auto rest = TRY(look_for_wanted(
-          found.size(), [&](ImageId id) { return found.contains(id) && !seen.contains(id); }));
+      const auto rest = TRY(look_for_wanted(found.size(), found_but(seen)));
       alike.insert(alike.end(), rest.begin(), rest.end());
     }
     for (const Hit& hit : alike) {
@@ -145,9 +155,9 @@ Result<std::vector<WordHit>> mixed_search(const Library& library, const WordSear
         at->second.unwanted -= part.weight * std::max(static_cast<double>(similarity), 0.0);
     };
     if (part.picture) {
-      for (const Hit& hit : TRY(look(part.picture->vector, part.picture->space, found.size(),
-                                     [&](ImageId id) { return found.contains(id); })))
-        lower(hit.id, hit.similarity);
+      const auto alike =
+          TRY(look(part.picture->vector, part.picture->space, found.size(), found_but({})));
+      for (const Hit& hit : alike) lower(hit.id, hit.similarity);
     } else if (has_words(part.words)) {
       for (const WordHit& hit : TRY(by_words.search(part.words, {.limit = kCandidates})))
         lower(hit.id, std::max({hit.text, hit.picture, beyond_bound(hit.meaning)}));

@@ -7,12 +7,13 @@
 
 namespace mimeme {
 
-std::function<bool(ImageId)> SimilarOptions::wanted() const {
+IdFilter SimilarOptions::wanted() const {
   if (exclude.empty()) return filter;
-  return [this](ImageId id) {
-    return std::find(exclude.begin(), exclude.end(), id) == exclude.end() &&
-           (!filter || filter(id));
-  };
+  return {[this](ImageId id) {
+            return std::find(exclude.begin(), exclude.end(), id) == exclude.end() &&
+                   (!filter || filter(id));
+          },
+          filter.among};
 }
 
 Result<> check_model(const Library& library, const ImageEncoder& encoder) {
@@ -40,11 +41,11 @@ Result<Query> query_by_id(Library& library, ImageId id) {
                  "no image " + std::to_string(id) + " in " + library.directory()};
   Query query{
       .vector = searchable->project(to_float(*embedding)), .image = id, .space = searchable};
-  const auto store = library.features();
-  if (!store) return query;
-  auto stored = TRY(store->get({&id, 1}));
+  const Details* const details = library.details();
+  if (!details) return query;
+  auto stored = TRY(details->get({&id, 1}));
   if (stored.empty()) return query;
-  stored.front().parts = TRY(store->parts(id, searchable->record.model));
+  stored.front().parts = TRY(details->parts(id, searchable->record.model));
   // Damaged details are left out, here and in match(): `mimeme check` finds them.
   if (auto look = to_look(stored.front()))
     query.look = std::make_shared<const QueryLook>(*std::move(look));

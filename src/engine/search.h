@@ -16,12 +16,12 @@ namespace mimeme {
 
 struct SimilarOptions {
   int limit = 20;
-  float min_similarity = 0;             // 0..1
-  std::vector<ImageId> exclude;         // never hits
-  std::function<bool(ImageId)> filter;  // SearchOptions::filter
+  float min_similarity = 0;      // 0..1
+  std::vector<ImageId> exclude;  // never hits
+  IdFilter filter;
 
   // What a filter of an index must say: `filter` without `exclude`. REQUIRES: this outlives it.
-  std::function<bool(ImageId)> wanted() const;
+  IdFilter wanted() const;
 };
 
 // What two pictures have to do with one another.

@@ -234,11 +234,16 @@ class LibraryTest : public testing::Test {
           if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
           return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
         },
+        .search_in = in_database() ? LibraryOptions::SearchIn::kDatabase
+                                   : LibraryOptions::SearchIn::kFolder,
         .progress =
             [this](const char* what, int64_t done, int64_t total) {
               derived_[what] = {done, total};
             }};
   }
+
+  // The suites are run with that, too.
+  static bool in_database() { return getenv("MIMEME_TEST_SEARCH_IN_DATABASE"); }
 
   TestSchema schema_;
   std::filesystem::path root_;

@@ -157,8 +157,8 @@ Result<std::vector<Hit>> WordSearch::find_pictures(const std::string& words,
   const int dim = searchable->record.input_dim;
   l2_normalise(text, dim);
   std::vector<ImageId> candidates;
-  for (const Hit& hit : searchable->index->search(searchable->project_text(text), options))
-    candidates.push_back(hit.id);
+  const auto near = TRY(searchable->index->search(searchable->project_text(text), options));
+  for (const Hit& hit : near) candidates.push_back(hit.id);
   const HalfRows raw = TRY(library_.catalog().embeddings(tower_.images, candidates));
   std::vector<float> rows = to_float(raw.rows);
   l2_normalise(rows, dim);
@@ -201,13 +201,14 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
 
   const Ids excluded = TRY(excluded_of(*words, asked));
   Ids passed;
-  std::vector<ImageId> passed_by_id;
+  std::shared_ptr<const std::vector<ImageId>> passed_by_id;
   if (asked.has_filter || asked.words.empty()) {
-    passed_by_id = TRY(library_.catalog().images_matching(query));
-    passed.insert(passed_by_id.begin(), passed_by_id.end());
+    passed_by_id =
+        std::make_shared<std::vector<ImageId>>(TRY(library_.catalog().images_matching(query)));
+    passed.insert(passed_by_id->begin(), passed_by_id->end());
   }
   took.filter_ms = ms_since(start);
-  if (asked.words.empty()) return newest(passed_by_id, excluded, options.limit);
+  if (asked.words.empty()) return newest(*passed_by_id, excluded, options.limit);
 
   const int each = std::max(100, 4 * options.limit);  // hits of a leg
   const auto find_text = [&]() -> Result<std::vector<TextHit>> {
@@ -221,18 +222,19 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
   };
   // What holds for the other two legs; a phrase is the text index's to know.
   Ids with_phrase;
-  std::function<bool(ImageId)> filter;
+  IdFilter filter;
   if (asked.has_filter || asked.has_phrase || !excluded.empty())
-    filter = [&](ImageId id) {
-      return (!asked.has_filter || passed.contains(id)) &&
-             (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
-    };
+    filter = {[&](ImageId id) {
+                return (!asked.has_filter || passed.contains(id)) &&
+                       (!asked.has_phrase || with_phrase.contains(id)) && !excluded.contains(id);
+              },
+              passed_by_id};
   const auto find_meaning = [&]() -> Result<std::vector<Hit>> {
     if (!encoding.valid()) return std::vector<Hit>{};
     const std::vector<float> vector = TRY(encoding.get());
     const auto began = Clock::now();
-    auto hits = words->meaning->search(
-        vector, {.limit = each, .min_similarity = options.min_meaning, .filter = filter});
+    auto hits = TRY(words->meaning->search(
+        vector, {.limit = each, .min_similarity = options.min_meaning, .filter = filter}));
     took.meaning_ms = ms_since(began);
     return hits;
   };
@@ -241,6 +243,7 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
   if (asked.has_phrase) {
     text = TRY(find_text());
     for (const TextHit& hit : text) with_phrase.insert(hit.id);
+    filter.among = std::make_shared<std::vector<ImageId>>(with_phrase.begin(), with_phrase.end());
   }
   auto meaning_beside = std::async(std::launch::async, find_meaning);
   auto pictures_beside = std::async(std::launch::async, [&] {
@@ -278,18 +281,20 @@ Result<std::vector<WordHit>> WordSearch::search(const TextQuery& query,
   return hits;
 }
 
-Result<std::function<bool(ImageId)>> WordSearch::filter(const TextQuery& query) const {
+Result<IdFilter> WordSearch::filter(const TextQuery& query) const {
   const Asked asked = read(query);
   const auto words = library_.words();
-  if (!words || (asked.excluded.empty() && !asked.has_filter))
-    return std::function<bool(ImageId)>();
+  if (!words || (asked.excluded.empty() && !asked.has_filter)) return IdFilter();
   Ids excluded = TRY(excluded_of(*words, asked)), passed;
-  if (asked.has_filter)
-    for (const ImageId id : TRY(library_.catalog().images_matching(query))) passed.insert(id);
-  return std::function<bool(ImageId)>([excluded = std::move(excluded), passed = std::move(passed),
-                                       has_filter = asked.has_filter](ImageId id) {
-    return !excluded.contains(id) && (!has_filter || passed.contains(id));
-  });
+  std::shared_ptr<const std::vector<ImageId>> among;
+  if (asked.has_filter) {
+    among = std::make_shared<std::vector<ImageId>>(TRY(library_.catalog().images_matching(query)));
+    passed.insert(among->begin(), among->end());
+  }
+  return IdFilter(
+      [excluded = std::move(excluded), passed = std::move(passed), has_filter = asked.has_filter](
+          ImageId id) { return !excluded.contains(id) && (!has_filter || passed.contains(id)); },
+      std::move(among));
 }
 
 Result<std::vector<ExplainedHit>> WordSearch::explain(std::span<const WordHit> hits) const {

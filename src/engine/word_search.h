@@ -83,7 +83,7 @@ class WordSearch {
 
   // Whether an image passes the query's filters and excluded terms, whatever its words; empty if
   // all do. Thread-safe.
-  Result<std::function<bool(ImageId)>> filter(const TextQuery& query) const;
+  Result<IdFilter> filter(const TextQuery& query) const;
 
   // In the same order; an image that has gone meanwhile is left out. Thread-safe.
   Result<std::vector<ExplainedHit>> explain(std::span<const WordHit> hits) const;

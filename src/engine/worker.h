@@ -27,7 +27,7 @@ struct WorkerSummary {
 };
 
 // Until a stop is requested: what is done is committed, the rest goes back. A server that has gone
-// is waited for, however long. REQUIRES: the library is not for_search.
+// is waited for, however long. REQUIRES: the library is searched nowhere.
 Result<WorkerSummary> run_worker(Library& library, const WorkerOptions& options,
                                  const IngestEvents& events, const WordsEvents& words_events);
 

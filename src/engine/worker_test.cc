@@ -13,7 +13,7 @@ namespace {
 class WorkerTest : public LibraryTest {
  protected:
   void SetUp() override {
-    if (!schema_.is_on_server()) GTEST_SKIP() << "of a catalog on a server";
+    ONLY_ON_A_SERVER();
     LibraryTest::SetUp();
     add_word_models();
     reads_ = [](auto) { return std::vector<TextLine>{{.text = "words", .confidence = 1}}; };
@@ -24,7 +24,7 @@ class WorkerTest : public LibraryTest {
   WorkerSummary work(const std::string& name, const std::stop_token& stop = {},
                      bool until_empty = true) {
     LibraryOptions with = options();
-    with.for_search = false;
+    with.search_in = LibraryOptions::SearchIn::kNowhere;
     with.progress = [](auto...) {};  // may be several at a time
     const auto library = Library::open(with, Library::Access::kCreate);
     EXPECT_TRUE(library) << library.error().message;

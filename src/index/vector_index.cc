@@ -30,7 +30,7 @@ size_t compared_exactly(size_t limit) { return limit + limit / 4 + 4; }
 
 using Ids = std::unordered_set<ImageId>;
 
-class Index : public VectorIndex {
+class Index : public FileIndex {
  public:
   Index(int dim, const IndexOptions& options) : dim_(dim), options_(options), recent_(dim) {}
   Index(std::shared_ptr<const IndexFile> file, const IndexOptions& options)
@@ -53,21 +53,23 @@ class Index : public VectorIndex {
     return static_cast<int64_t>(gone_count_ + recent_.size());
   }
 
-  void add(std::span<const ImageId> ids, std::span<const float> rows) override {
+  Result<> add(std::span<const ImageId> ids, std::span<const float> rows) override {
     const std::vector<Half> halves = to_half(rows);
     std::unique_lock lock(mu_);
     forget(ids);
     recent_.add(ids, halves);
+    return {};
   }
 
-  void remove(std::span<const ImageId> ids) override {
+  Result<> remove(std::span<const ImageId> ids) override {
     std::unique_lock lock(mu_);
     forget(ids);
     recent_.remove(ids);
+    return {};
   }
 
-  std::vector<Hit> search(std::span<const float> query,
-                          const SearchOptions& options) const override {
+  Result<std::vector<Hit>> search(std::span<const float> query,
+                                  const SearchOptions& options) const override {
     Search search(query, options);
     if (!search.is_empty()) {
       std::shared_lock lock(mu_);
@@ -77,16 +79,27 @@ class Index : public VectorIndex {
     return search.take();
   }
 
-  std::vector<float> row(ImageId id) const override {
+  Result<std::vector<float>> row(ImageId id) const override {
     std::shared_lock lock(mu_);
     if (const Half* row = recent_.find(id)) return to_float({row, width()});
     const uint32_t position = file_ ? file_->find(id) : kNoRow;
     std::vector<Half> row(width());
-    if (position == kNoRow || gone_[position] || !file_->read_row(position, row)) return {};
+    if (position == kNoRow || gone_[position] || !file_->read_row(position, row))
+      return std::vector<float>();
     return to_float(row);
   }
 
-  std::vector<float> sample(int64_t count) const override {
+  Result<std::vector<ImageId>> known(std::span<const ImageId> ids) const override {
+    std::shared_lock lock(mu_);
+    std::vector<ImageId> known;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), [&](ImageId id) {
+      const uint32_t position = file_ ? file_->find(id) : kNoRow;
+      return recent_.find(id) || (position != kNoRow && !gone_[position]);
+    });
+    return known;
+  }
+
+  Result<std::vector<float>> sample(int64_t count) const override {
     std::shared_lock lock(mu_);
     std::vector<float> rows;
     const auto take = [&](const Half* row) {
@@ -267,7 +280,7 @@ class Index : public VectorIndex {
 
 }  // namespace
 
-std::unique_ptr<VectorIndex> make_index(int dim, const IndexOptions& options) {
+std::unique_ptr<FileIndex> make_index(int dim, const IndexOptions& options) {
   return std::make_unique<Index>(dim, options);
 }
 

@@ -1,29 +1,22 @@
-// Nearest neighbours of a vector, for as many as the disk takes. Derived data: a file of it can
-// always be rebuilt from the catalog.
+// The vector index in a file, for as many vectors as the disk takes.
 //
 // Rows that were added or removed since save() are in memory and compared exactly; those of the
 // file are found by walking a graph (index/graph.h), approximately, where there are enough of them.
 // What is found is compared exactly, so similarities are those of an exact search. An index that
-// was never saved is exact: the baseline that a graph is judged by.
-//
-// Vectors: dim() floats; length does not matter, what is compared is the angle. Similarity: the
-// cosine, with what is below 0 shown as 0, so 0..1, 1 identical. A vector of zeros is similar to
-// nothing (0). Threads: every method may be called from any thread; searches run beside one another
-// and wait only while an add or remove copies its rows in.
+// was never saved is exact: the baseline that a graph is judged by. Searches run beside one another
+// and wait only while an add or remove copies its rows in; a filter is asked under the index's
+// lock.
 #ifndef MIMEME_INDEX_VECTOR_INDEX_H_
 #define MIMEME_INDEX_VECTOR_INDEX_H_
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/result.h"
-#include "core/types.h"
+#include "core/vector_index.h"
 
 namespace mimeme {
 
@@ -35,14 +28,6 @@ struct IndexStamp {
   bool operator==(const IndexStamp&) const = default;
 };
 
-struct SearchOptions {
-  int limit = 10;
-  float min_similarity = 0;
-  // Which images may be hits; empty means all. Called under the index's lock, so it must be quick
-  // and not call back.
-  std::function<bool(ImageId)> filter;
-};
-
 struct SaveOptions {
   int threads = 0;  // that build; 0: one for each core
   std::stop_token stop;
@@ -51,34 +36,11 @@ struct SaveOptions {
   std::function<void(int64_t linked, int64_t total)> progress;
 };
 
-class VectorIndex {
+class FileIndex : public VectorIndex {
  public:
-  virtual ~VectorIndex() = default;
-
-  virtual int dim() const = 0;
-  virtual int64_t size() const = 0;
-  // The instruction set that the distance runs on ("skylake", "haswell"); "serial" is 9–13 times
-  // slower than it need be.
-  virtual std::string_view isa() const = 0;
-  // Whether the file's rows are found by walking a graph; else every search is exact.
-  virtual bool has_graph() const = 0;
   // Rows in memory, and rows of the file that are removed or replaced: what makes searches slower
   // until the next save().
   virtual int64_t unsaved() const = 0;
-
-  // rows: ids.size() × dim(). An id that is there already gets the new row. Ids are not 0.
-  virtual void add(std::span<const ImageId> ids, std::span<const float> rows) = 0;
-  // Unknown ids are passed over.
-  virtual void remove(std::span<const ImageId> ids) = 0;
-
-  // Nearest first; equal similarities by id. query: dim() floats. There are min(limit, how many
-  // pass) hits.
-  virtual std::vector<Hit> search(std::span<const float> query,
-                                  const SearchOptions& options) const = 0;
-  // The row as it is stored (f16 precision), or empty. For `check`.
-  virtual std::vector<float> row(ImageId id) const = 0;
-  // About `count` of the rows, spread evenly: n × dim(). What is typical of them all.
-  virtual std::vector<float> sample(int64_t count) const = 0;
 
   // Merges all into a new file: writes a temporary one beside `path`, syncs it, renames it, so a
   // reader sees the old file or the new one. Searches, adds and removes go on meanwhile; what is
@@ -87,10 +49,6 @@ class VectorIndex {
   // kIo, kCancelled: nothing has changed.
   virtual Result<> save(const std::string& path, const IndexStamp& stamp,
                         const SaveOptions& options = {}) = 0;
-
-  // Reads the file as a whole. kCorrupt if it is not what was written: opening looks at its head
-  // and size only, so without this a damaged row would be believed (but nothing worse).
-  virtual Result<> verify() const = 0;
 };
 
 struct IndexOptions {
@@ -102,10 +60,10 @@ struct IndexOptions {
   int breadth = 96;
 };
 
-std::unique_ptr<VectorIndex> make_index(int dim, const IndexOptions& options = {});
+std::unique_ptr<FileIndex> make_index(int dim, const IndexOptions& options = {});
 
 struct LoadedIndex {
-  std::unique_ptr<VectorIndex> index;
+  std::unique_ptr<FileIndex> index;
   IndexStamp stamp;
 };
 // A file that save() wrote, mapped, not read: while it is open it may be replaced or deleted, but

@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "base/must.h"
 #include "index/vector_index.h"
 
 namespace mimeme {
@@ -48,9 +49,9 @@ class VectorIndexFileTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
   std::string path() const { return directory_ / "vectors.bin"; }
-  std::unique_ptr<VectorIndex> saved(const Data& data, const IndexOptions& options) const {
+  std::unique_ptr<FileIndex> saved(const Data& data, const IndexOptions& options) const {
     auto index = make_index(kDim, options);
-    index->add(data.ids, data.rows);
+    must(index->add(data.ids, data.rows));
     EXPECT_TRUE(index->save(path(), {.generation = 7, .seq = 42}));
     return index;
   }
@@ -63,30 +64,31 @@ class VectorIndexFileTest : public testing::Test {
   fs::path directory_;
 };
 
-std::unique_ptr<VectorIndex> in_memory(const Data& data) {
+std::unique_ptr<FileIndex> in_memory(const Data& data) {
   auto index = make_index(kDim);
-  index->add(data.ids, data.rows);
+  must(index->add(data.ids, data.rows));
   return index;
 }
 
 // The share of what exact search finds.
-double recall(const VectorIndex& index, const VectorIndex& exact, const SearchOptions& options) {
+double recall(const FileIndex& index, const FileIndex& exact, const SearchOptions& options) {
   const Data queries(100, 2);
   size_t found = 0, all = 0;
   for (size_t q = 0; q < queries.ids.size(); ++q) {
     std::set<ImageId> ids;
-    for (const Hit& hit : index.search(queries.row(q), options)) ids.insert(hit.id);
-    for (const Hit& hit : exact.search(queries.row(q), options)) found += ids.count(hit.id), ++all;
+    for (const Hit& hit : must(index.search(queries.row(q), options))) ids.insert(hit.id);
+    for (const Hit& hit : must(exact.search(queries.row(q), options)))
+      found += ids.count(hit.id), ++all;
   }
   return static_cast<double>(found) / static_cast<double>(all);
 }
 
-void expect_same_answers(const VectorIndex& index, const VectorIndex& exact) {
+void expect_same_answers(const FileIndex& index, const FileIndex& exact) {
   EXPECT_EQ(index.size(), exact.size());
   const Data queries(20, 2);
   for (size_t q = 0; q < queries.ids.size(); ++q) {
-    const auto got = index.search(queries.row(q), {.limit = 20, .min_similarity = 0.2F});
-    const auto wanted = exact.search(queries.row(q), {.limit = 20, .min_similarity = 0.2F});
+    const auto got = must(index.search(queries.row(q), {.limit = 20, .min_similarity = 0.2F}));
+    const auto wanted = must(exact.search(queries.row(q), {.limit = 20, .min_similarity = 0.2F}));
     ASSERT_EQ(got.size(), wanted.size());
     for (size_t i = 0; i < got.size(); ++i) {
       EXPECT_EQ(got[i].id, wanted[i].id);
@@ -105,7 +107,7 @@ TEST_F(VectorIndexFileTest, TheGraphFindsWhatExactSearchFinds) {
   const auto index = saved(data, kWithGraph);
   EXPECT_GE(recall(*index, *in_memory(data), {.limit = 10}), 0.99);
   EXPECT_GE(recall(*index, *in_memory(data), {.limit = 200}), 0.99);
-  EXPECT_EQ(index->search(data.row(0), {.limit = 5000}).size(), 5000U);
+  EXPECT_EQ(must(index->search(data.row(0), {.limit = 5000})).size(), 5000U);
 }
 
 TEST_F(VectorIndexFileTest, SimilaritiesOfTheGraphAreExact) {
@@ -113,8 +115,8 @@ TEST_F(VectorIndexFileTest, SimilaritiesOfTheGraphAreExact) {
   const auto index = saved(data, kWithGraph);
   const auto exact = in_memory(data);
   for (size_t i = 0; i < 20; ++i) {
-    const auto hit = index->search(data.row(i), {.limit = 1});
-    const auto wanted = exact->search(data.row(i), {.limit = 1});
+    const auto hit = must(index->search(data.row(i), {.limit = 1}));
+    const auto wanted = must(exact->search(data.row(i), {.limit = 1}));
     ASSERT_EQ(hit.size(), 1U);
     EXPECT_EQ(hit[0].id, wanted[0].id);
     EXPECT_EQ(hit[0].similarity, wanted[0].similarity);
@@ -129,11 +131,11 @@ TEST_F(VectorIndexFileTest, AFilterFindsAllThatPass) {
   for (const int n : {2, 10, 100, 1000}) {
     const SearchOptions options{.limit = 10, .filter = one_in(n)};
     EXPECT_GE(recall(*index, *exact, options), 0.99) << "one in " << n;
-    const auto hits = index->search(data.row(3), options);
+    const auto hits = must(index->search(data.row(3), options));
     EXPECT_EQ(hits.size(), std::min<size_t>(10, data.ids.size() / static_cast<size_t>(n)));
     for (const Hit& hit : hits) EXPECT_EQ(hit.id % n, 0);
   }
-  EXPECT_TRUE(index->search(data.row(3), {.filter = [](ImageId) { return false; }}).empty());
+  EXPECT_TRUE(must(index->search(data.row(3), {.filter = [](ImageId) { return false; }})).empty());
 }
 
 TEST_F(VectorIndexFileTest, AFilterThatPassesOnlyWhatIsFarFindsIt) {
@@ -141,10 +143,10 @@ TEST_F(VectorIndexFileTest, AFilterThatPassesOnlyWhatIsFarFindsIt) {
   const auto index = saved(data, kWithGraph);
   const auto exact = in_memory(data);
   std::set<ImageId> far;
-  const auto all = exact->search(data.row(0), {.limit = 5000});
+  const auto all = must(exact->search(data.row(0), {.limit = 5000}));
   for (auto hit = all.end() - 300; hit != all.end(); ++hit) far.insert(hit->id);
   const SearchOptions options{.limit = 300, .filter = [&](ImageId id) { return far.contains(id); }};
-  EXPECT_EQ(index->search(data.row(0), options).size(), 300U);
+  EXPECT_EQ(must(index->search(data.row(0), options)).size(), 300U);
 }
 
 TEST_F(VectorIndexFileTest, RowsThatAreAllAlikeAreAllFound) {
@@ -154,7 +156,7 @@ TEST_F(VectorIndexFileTest, RowsThatAreAllAlikeAreAllFound) {
                 data.rows.begin() + static_cast<ptrdiff_t>(i * 7 * kDim));
   const auto index = saved(data, kWithGraph);
   for (const int limit : {10, 100, 200}) {
-    const auto hits = index->search(data.row(0), {.limit = limit});
+    const auto hits = must(index->search(data.row(0), {.limit = limit}));
     ASSERT_EQ(hits.size(), static_cast<size_t>(limit));
     EXPECT_GT(hits.back().similarity, 0.999F) << limit;
   }
@@ -166,16 +168,16 @@ TEST_F(VectorIndexFileTest, ReplacedAndRemovedRowsAreForgotten) {
   const auto index = saved(data, kWithGraph);
   const auto exact = in_memory(data);
   for (VectorIndex* each : {index.get(), exact.get()}) {
-    each->remove(std::span(data.ids).subspan(100, 200));
-    each->add(std::span(data.ids).first(50), std::span(other.rows).first(50 * kDim));
+    must(each->remove(std::span(data.ids).subspan(100, 200)));
+    must(each->add(std::span(data.ids).first(50), std::span(other.rows).first(50 * kDim)));
   }
-  const auto check = [&](const VectorIndex& now) {
+  const auto check = [&](const FileIndex& now) {
     EXPECT_EQ(now.size(), 2800);
-    EXPECT_TRUE(now.row(150).empty());
-    EXPECT_EQ(now.row(10), exact->row(10));
-    EXPECT_EQ(now.row(2000), exact->row(2000));
+    EXPECT_TRUE(must(now.row(150)).empty());
+    EXPECT_EQ(must(now.row(10)), must(exact->row(10)));
+    EXPECT_EQ(must(now.row(2000)), must(exact->row(2000)));
     EXPECT_GE(recall(now, *exact, {.limit = 10}), 0.99);
-    const auto hits = now.search(data.row(120), {.limit = 300});
+    const auto hits = must(now.search(data.row(120), {.limit = 300}));
     EXPECT_TRUE(std::ranges::none_of(hits, [](Hit h) { return h.id > 100 && h.id <= 300; }));
   };
   check(*index);
@@ -193,15 +195,15 @@ TEST_F(VectorIndexFileTest, AGraphOfManyDeadRowsIsBuiltAnew) {
   const Data data(3000);
   const auto index = saved(data, kWithGraph);
   const auto size = fs::file_size(path());
-  index->remove(std::span(data.ids).first(300));
+  must(index->remove(std::span(data.ids).first(300)));
   ASSERT_TRUE(index->save(path(), {}));
   EXPECT_GT(fs::file_size(path()), size * 99 / 100) << "a tenth: not worth it";
-  index->remove(std::span(data.ids).subspan(300, 900));
+  must(index->remove(std::span(data.ids).subspan(300, 900)));
   ASSERT_TRUE(index->save(path(), {}));
   EXPECT_LT(fs::file_size(path()), size * 7 / 10);
   EXPECT_EQ(index->size(), 1800);
   const auto exact = in_memory(data);
-  exact->remove(std::span(data.ids).first(1200));
+  must(exact->remove(std::span(data.ids).first(1200)));
   EXPECT_GE(recall(*index, *exact, {.limit = 10}), 0.99);
 }
 
@@ -209,8 +211,8 @@ TEST_F(VectorIndexFileTest, GrowsByMergesAsGoodAsBuiltAtOnce) {
   const Data data(6000);
   const auto index = make_index(kDim, kWithGraph);
   for (size_t i = 0; i < 6000; i += 1500) {
-    index->add(std::span(data.ids).subspan(i, 1500),
-               std::span(data.rows).subspan(i * kDim, 1500 * kDim));
+    must(index->add(std::span(data.ids).subspan(i, 1500),
+                    std::span(data.rows).subspan(i * kDim, 1500 * kDim)));
     ASSERT_TRUE(index->save(path(), {}));
   }
   EXPECT_GE(recall(*index, *in_memory(data), {.limit = 10}), 0.99);
@@ -225,14 +227,15 @@ TEST_F(VectorIndexFileTest, SavedFileLoadsAsItWas) {
     EXPECT_EQ(loaded->stamp, (IndexStamp{7, 42}));
     EXPECT_EQ(loaded->index->size(), n);
     EXPECT_TRUE(loaded->index->verify());
-    for (const ImageId id : data.ids) ASSERT_EQ(loaded->index->row(id), index->row(id));
+    for (const ImageId id : data.ids) ASSERT_EQ(must(loaded->index->row(id)), must(index->row(id)));
     const Data queries(20, 2);
     for (size_t q = 0; q < 20; ++q) {
-      const auto a = index->search(queries.row(q), {}),
-                 b = loaded->index->search(queries.row(q), {});
+      const auto a = must(index->search(queries.row(q), {})),
+                 b = must(loaded->index->search(queries.row(q), {}));
       EXPECT_TRUE(std::ranges::equal(a, b, {}, &Hit::id, &Hit::id));
     }
-    EXPECT_EQ(loaded->index->sample(100).size() / kDim, index->sample(100).size() / kDim);
+    EXPECT_EQ(must(loaded->index->sample(100)).size() / kDim,
+              must(index->sample(100)).size() / kDim);
   }
 }
 
@@ -276,14 +279,14 @@ TEST_F(VectorIndexFileTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
       continue;
     }
     EXPECT_FALSE(loaded->index->verify()) << at;
-    VectorIndex& index = *loaded->index;
+    FileIndex& index = *loaded->index;
     for (size_t i = 0; i < 3; ++i) {
-      index.search(data.row(i), {.limit = 10});
-      index.search(data.row(i), {.filter = [](ImageId id) { return id % 50 == 0; }});
+      must(index.search(data.row(i), {.limit = 10}));
+      must(index.search(data.row(i), {.filter = [](ImageId id) { return id % 50 == 0; }}));
     }
-    index.row(random() % 1200);
-    index.sample(10);
-    index.remove(std::span(data.ids).first(20));
+    must(index.row(random() % 1200));
+    must(index.sample(10));
+    must(index.remove(std::span(data.ids).first(20)));
     if (round % 10 == 0) {
       EXPECT_TRUE(index.save(directory_ / "again.bin", {}));
     }
@@ -293,7 +296,7 @@ TEST_F(VectorIndexFileTest, DamageIsRefusedOrFoundByVerifyAndNeverCrashes) {
 TEST_F(VectorIndexFileTest, AFileThatCannotBeWrittenLeavesAllAsItWas) {
   const Data data(1200);
   const auto index = make_index(kDim, kWithGraph);
-  index->add(data.ids, data.rows);
+  must(index->add(data.ids, data.rows));
   const auto result = index->save(directory_ / "no" / "vectors.bin", {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kIo);
@@ -306,7 +309,7 @@ TEST_F(VectorIndexFileTest, ACancelledSaveLeavesAllAsItWas) {
   const Data data(3000);
   const auto index = saved(Data(900), kWithGraph);
   const std::string before = bytes();
-  index->add(data.ids, data.rows);
+  must(index->add(data.ids, data.rows));
   std::stop_source stop;
   const auto result =
       index->save(path(), {}, {.stop = stop.get_token(), .progress = [&](int64_t, int64_t total) {
@@ -325,15 +328,15 @@ TEST_F(VectorIndexFileTest, WhatChangesDuringASaveSurvivesIt) {
   const Data data(3000), other(3000, 5);
   const auto index = make_index(kDim, kWithGraph), after = make_index(kDim);
   const auto exact = in_memory(data);
-  index->add(data.ids, data.rows);
+  must(index->add(data.ids, data.rows));
   std::atomic<bool> is_changed = false;
-  const auto change = [&](VectorIndex& each) {
-    each.remove(std::span(data.ids).first(10));
-    each.add(std::span(data.ids).subspan(20, 10), std::span(other.rows).first(10 * kDim));
-    each.add(std::vector<ImageId>{9001}, other.row(100));
-    each.remove(std::vector<ImageId>{9001});
-    each.add(std::vector<ImageId>{9002}, other.row(101));
-    each.add(std::vector<ImageId>{1}, other.row(102));  // removed, and there again
+  const auto change = [&](FileIndex& each) {
+    must(each.remove(std::span(data.ids).first(10)));
+    must(each.add(std::span(data.ids).subspan(20, 10), std::span(other.rows).first(10 * kDim)));
+    must(each.add(std::vector<ImageId>{9001}, other.row(100)));
+    must(each.remove(std::vector<ImageId>{9001}));
+    must(each.add(std::vector<ImageId>{9002}, other.row(101)));
+    must(each.add(std::vector<ImageId>{1}, other.row(102)));  // removed, and there again
   };
   const auto progress = [&](int64_t, int64_t) {
     if (!is_changed.exchange(true)) change(*index);
@@ -343,7 +346,8 @@ TEST_F(VectorIndexFileTest, WhatChangesDuringASaveSurvivesIt) {
   change(*exact);
   EXPECT_EQ(index->size(), exact->size());
   EXPECT_EQ(index->unsaved(), 9 + 1 + 10 + 10 + 1 + 1);  // gone of the file; new in memory
-  for (const ImageId id : {1, 2, 20, 25, 40, 9001, 9002}) EXPECT_EQ(index->row(id), exact->row(id));
+  for (const ImageId id : {1, 2, 20, 25, 40, 9001, 9002})
+    EXPECT_EQ(must(index->row(id)), must(exact->row(id)));
   EXPECT_GE(recall(*index, *exact, {.limit = 10}), 0.99);
 }
 
@@ -352,8 +356,8 @@ TEST_F(VectorIndexFileTest, AddsRemovesSearchesAndSavesRunBesideOneAnother) {
   const auto index = saved(data, {.graph_from = 500});
   std::jthread writer([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      index->remove(std::span(data.ids).first(200));
-      index->add(std::span(data.ids).first(200), std::span(data.rows).first(200 * kDim));
+      must(index->remove(std::span(data.ids).first(200)));
+      must(index->add(std::span(data.ids).first(200), std::span(data.rows).first(200 * kDim)));
     }
   });
   std::jthread saver([&](const std::stop_token& stop) {
@@ -362,10 +366,10 @@ TEST_F(VectorIndexFileTest, AddsRemovesSearchesAndSavesRunBesideOneAnother) {
   for (size_t round = 0; round < 300; ++round) {
     // Rows from 1000 on are never touched.
     const size_t i = 1000 + round * 5;
-    const auto hits = index->search(data.row(i), {.limit = 3});
+    const auto hits = must(index->search(data.row(i), {.limit = 3}));
     ASSERT_FALSE(hits.empty());
     EXPECT_EQ(hits[0].id, data.ids[i]);
-    index->row(data.ids[round]);
+    must(index->row(data.ids[round]));
     index->size();
   }
 }

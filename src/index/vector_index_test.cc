@@ -9,6 +9,8 @@
 #include <random>
 #include <thread>
 
+#include "base/must.h"
+
 namespace mimeme {
 namespace {
 
@@ -28,7 +30,7 @@ class VectorIndexTest : public testing::TestWithParam<Where> {
   std::unique_ptr<VectorIndex> with(int dim, std::span<const ImageId> ids,
                                     std::span<const float> rows) const {
     auto index = make_index(dim, {.graph_from = GetParam() == Where::kGraph ? 1 : 1'000'000});
-    index->add(ids, rows);
+    must(index->add(ids, rows));
     if (GetParam() != Where::kMemory) {
       EXPECT_TRUE(index->save(directory_ / "vectors.bin", {}));
       EXPECT_EQ(index->unsaved(), 0);
@@ -60,7 +62,7 @@ TEST_P(VectorIndexTest, NearestFirstWithSimilarityFromZeroToOne) {
                                              2, 2, 0,     // 45° from the query, twice as long
                                              0, 1, 0,     // 90°
                                              -1, 0, 0});  // opposite: shown as 0
-  const auto hits = index->search(std::vector<float>{1, 0, 0}, {.limit = 10});
+  const auto hits = must(index->search(std::vector<float>{1, 0, 0}, {.limit = 10}));
   ASSERT_EQ(hits.size(), 4U);
   EXPECT_EQ(hits[0].id, 1);
   EXPECT_NEAR(hits[0].similarity, 1, 1e-5);
@@ -81,7 +83,7 @@ TEST_P(VectorIndexTest, AgreesWithPlainArithmetic) {
   std::vector<ImageId> ids(kCount);
   for (int i = 0; i < kCount; ++i) ids[static_cast<size_t>(i)] = 100 + i;
   const auto index = with(kDim, ids, rows);
-  const auto hits = index->search(query, {.limit = kCount});
+  const auto hits = must(index->search(query, {.limit = kCount}));
   ASSERT_EQ(hits.size(), static_cast<size_t>(kCount));
   for (const Hit& hit : hits) {
     const float* row = rows.data() + (hit.id - 100) * kDim;
@@ -102,20 +104,20 @@ TEST_P(VectorIndexTest, LimitThresholdAndFilterHold) {
   const auto index =
       with(2, std::vector<ImageId>{1, 2, 3, 4}, std::vector<float>{1, 0, 1, 0.1F, 1, 0.2F, 0, 1});
   const std::vector<float> query{1, 0};
-  EXPECT_EQ(index->search(query, {.limit = 2}).size(), 2U);
-  EXPECT_EQ(index->search(query, {.limit = 10, .min_similarity = 0.5}).size(), 3U);
+  EXPECT_EQ(must(index->search(query, {.limit = 2})).size(), 2U);
+  EXPECT_EQ(must(index->search(query, {.limit = 10, .min_similarity = 0.5})).size(), 3U);
   const auto odd =
-      index->search(query, {.limit = 10, .filter = [](ImageId id) { return id % 2 == 1; }});
+      must(index->search(query, {.limit = 10, .filter = [](ImageId id) { return id % 2 == 1; }}));
   ASSERT_EQ(odd.size(), 2U);
   EXPECT_EQ(odd[0].id, 1);
   EXPECT_EQ(odd[1].id, 3);
-  EXPECT_TRUE(index->search(query, {.limit = 0}).empty());
+  EXPECT_TRUE(must(index->search(query, {.limit = 0})).empty());
 }
 
 TEST_P(VectorIndexTest, ZeroIsSimilarToNothing) {
   const auto index = with(2, std::vector<ImageId>{1, 2}, std::vector<float>{0, 0, 1, 0});
-  EXPECT_TRUE(index->search(std::vector<float>{0, 0}, {}).empty());
-  const auto hits = index->search(std::vector<float>{1, 0}, {.limit = 2});
+  EXPECT_TRUE(must(index->search(std::vector<float>{0, 0}, {})).empty());
+  const auto hits = must(index->search(std::vector<float>{1, 0}, {.limit = 2}));
   ASSERT_EQ(hits.size(), 2U);
   EXPECT_EQ(hits[0].id, 2);
   EXPECT_EQ(hits[1].similarity, 0);
@@ -123,13 +125,13 @@ TEST_P(VectorIndexTest, ZeroIsSimilarToNothing) {
 
 TEST_P(VectorIndexTest, AddReplacesAndRemoveForgets) {
   const auto index = with(2, std::vector<ImageId>{1, 2, 3}, std::vector<float>{1, 0, 0, 1, 1, 1});
-  index->add(std::vector<ImageId>{1}, std::vector<float>{0, -1});
-  index->remove(std::vector<ImageId>{2, 99});
+  must(index->add(std::vector<ImageId>{1}, std::vector<float>{0, -1}));
+  must(index->remove(std::vector<ImageId>{2, 99}));
   EXPECT_EQ(index->size(), 2);
-  EXPECT_EQ(index->row(1), (std::vector<float>{0, -1}));
-  EXPECT_TRUE(index->row(2).empty());
-  EXPECT_EQ(index->row(3), (std::vector<float>{1, 1}));
-  const auto hits = index->search(std::vector<float>{0, 1}, {.limit = 1});
+  EXPECT_EQ(must(index->row(1)), (std::vector<float>{0, -1}));
+  EXPECT_TRUE(must(index->row(2)).empty());
+  EXPECT_EQ(must(index->row(3)), (std::vector<float>{1, 1}));
+  const auto hits = must(index->search(std::vector<float>{0, 1}, {.limit = 1}));
   ASSERT_EQ(hits.size(), 1U);
   EXPECT_EQ(hits[0].id, 3);
 }
@@ -141,13 +143,13 @@ TEST_P(VectorIndexTest, SearchesRunBesideAddsAndRemoves) {
   const auto index = with(16, ids, rows);
   std::jthread writer([&] {
     for (int round = 0; round < 200; ++round) {
-      index->remove(std::span(ids).first(32));
-      index->add(std::span(ids).first(32), std::span(rows).first(32 * 16));
+      must(index->remove(std::span(ids).first(32)));
+      must(index->add(std::span(ids).first(32), std::span(rows).first(32 * 16)));
     }
   });
   for (int round = 0; round < 200; ++round) {
     // Row 50 is never touched: whatever happens to the others, it is its own nearest neighbour.
-    const auto hits = index->search(std::span(rows).subspan(49 * 16, 16), {.limit = 3});
+    const auto hits = must(index->search(std::span(rows).subspan(49 * 16, 16), {.limit = 3}));
     ASSERT_FALSE(hits.empty());
     EXPECT_EQ(hits[0].id, 50);
   }

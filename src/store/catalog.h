@@ -357,7 +357,8 @@ class Catalog {
   struct Turn {
     virtual ~Turn() = default;
   };
-  enum class Task { kProjecting, kEmbeddingTexts };
+  // The last five: bringing that table of a search inside the server up to date; building a graph.
+  enum class Task { kProjecting, kEmbeddingTexts, kPictures, kParts, kMeanings, kTexts, kGraphs };
   Result<std::unique_ptr<Turn>> take_turn(Task task);
   Result<std::optional<ProjectionRecord>> projection();
   // Starts a new generation of vectors beside the current one, which commit_projection puts in its
@@ -478,8 +479,19 @@ class Catalog {
     std::vector<StoredFeatures> details;
     int64_t seq = 0;  // the last change among them
   };
-  Result<DetailsPage> details_since(int64_t seq, int limit, ModelId model);
+  // kParts: without what else they hold, for an index of the parts.
+  enum class Whole { kYes, kParts };
+  Result<DetailsPage> details_since(int64_t seq, int limit, ModelId model,
+                                    Whole whole = Whole::kYes);
   Result<Removals> detail_removals_since(int64_t seq);
+  // The images that details_since() has after `seq`.
+  Result<std::vector<ImageId>> details_changed_since(int64_t seq);
+  // In the order of ids; unknown ones left out. Without parts and words.
+  Result<std::vector<StoredFeatures>> details(std::span<const ImageId> ids);
+  Result<std::vector<StoredPart>> detail_parts(ImageId id, ModelId model);
+  // By id, after `after`: of which there are some; which were read, too.
+  enum class Details { kAny, kRead };
+  Result<std::vector<ImageId>> images_with_details(Details which, ImageId after, int limit);
 
   // ---- what the user says are two pictures, though they look like one
   // None of `others` is the same picture as `id`. kNotFound: one of them is no image;
@@ -533,6 +545,8 @@ class Catalog {
   explicit Catalog(std::unique_ptr<Impl> impl);
 
  private:
+  friend class VectorTable;
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -68,36 +68,101 @@ Result<> Catalog::put_details(std::span<const StoredFeatures> details, ModelId m
   });
 }
 
-Result<Catalog::DetailsPage> Catalog::details_since(int64_t seq, int limit, ModelId model) {
+namespace {
+
+// A row of image_id, sha256, features, picture.
+StoredFeatures read_features(const sql::Rows& rows) {
+  return {.image = rows.integer(0),
+          .sha256 = to_sha256(rows.blob(1)),
+          .features = from_blob<uint8_t>(rows.blob(2)),
+          .picture = from_blob<uint8_t>(rows.blob(3))};
+}
+
+// A row of box, embedding; none if it is damaged.
+std::optional<StoredPart> read_part(const sql::Rows& rows, int column) {
+  const auto box = rows.floats(column);
+  if (box.size() != 4) return std::nullopt;
+  return StoredPart{{box[0], box[1], box[2], box[3]}, from_blob<Half>(rows.blob(column + 1))};
+}
+
+}  // namespace
+
+Result<Catalog::DetailsPage> Catalog::details_since(int64_t seq, int limit, ModelId model,
+                                                    Whole whole) {
   if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_details();
   return impl_->read([&](sql::Connection& c) -> Result<DetailsPage> {
     DetailsPage page{.details = {}, .seq = seq};
-    auto rows = TRY(
-        c.query("SELECT image_id, seq, sha256, features, picture FROM details WHERE seq > ? AND "
-                "model_id = ? ORDER BY seq LIMIT ?",
-                {seq, model, int64_t{limit}}));
+    auto rows =
+        TRY(c.query(std::string("SELECT image_id, ") +
+                        (whole == Whole::kYes ? "sha256, features, picture"
+                                              : "''::bytea, ''::bytea, ''::bytea") +
+                        ", seq FROM details WHERE seq > ? AND model_id = ? ORDER BY seq LIMIT ?",
+                    {seq, model, int64_t{limit}}));
     std::unordered_map<ImageId, size_t> place;
     std::vector<ImageId> ids;
     while (rows.next()) {
-      page.seq = rows.integer(1);
+      page.seq = rows.integer(4);
       ids.push_back(rows.integer(0));
       place[ids.back()] = page.details.size();
-      page.details.push_back({.image = ids.back(),
-                              .sha256 = to_sha256(rows.blob(2)),
-                              .features = from_blob<uint8_t>(rows.blob(3)),
-                              .picture = from_blob<uint8_t>(rows.blob(4))});
+      page.details.push_back(read_features(rows));
     }
     auto parts =
         TRY(c.query("SELECT image_id, box, embedding FROM detail_parts WHERE image_id IN (SELECT "
                     "unnest(?::BIGINT[])) ORDER BY image_id, n",
                     {ids}));
-    while (parts.next()) {
-      const auto box = parts.floats(1);
-      if (box.size() != 4) continue;
-      page.details[place[parts.integer(0)]].parts.push_back(
-          {{box[0], box[1], box[2], box[3]}, from_blob<Half>(parts.blob(2))});
-    }
+    while (parts.next())
+      if (auto part = read_part(parts, 1))
+        page.details[place[parts.integer(0)]].parts.push_back(*std::move(part));
     return page;
+  });
+}
+
+Result<std::vector<ImageId>> Catalog::details_changed_since(int64_t seq) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_details();
+  return impl_->read([&](sql::Connection& c) {
+    return read_ids(c, "SELECT image_id FROM details WHERE seq > ?", {seq});
+  });
+}
+
+Result<std::vector<StoredFeatures>> Catalog::details(std::span<const ImageId> ids) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_details();
+  if (ids.empty()) return std::vector<StoredFeatures>();
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<StoredFeatures>> {
+    std::vector<StoredFeatures> details;
+    auto rows =
+        TRY(c.query("SELECT image_id, sha256, features, picture FROM unnest(?::BIGINT[]) WITH "
+                    "ORDINALITY AS asked(id, place) JOIN details ON image_id = id ORDER BY place",
+                    {ids}));
+    while (rows.next()) details.push_back(read_features(rows));
+    return details;
+  });
+}
+
+Result<std::vector<StoredPart>> Catalog::detail_parts(ImageId id, ModelId model) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_details();
+  return impl_->read([&](sql::Connection& c) -> Result<std::vector<StoredPart>> {
+    std::vector<StoredPart> parts;
+    auto rows =
+        TRY(c.query("SELECT box, embedding FROM detail_parts JOIN details USING (image_id) WHERE "
+                    "image_id = ? AND model_id = ? ORDER BY n",
+                    {id, model}));
+    while (rows.next())
+      if (auto part = read_part(rows, 0)) parts.push_back(*std::move(part));
+    return parts;
+  });
+}
+
+Result<std::vector<ImageId>> Catalog::images_with_details(Details which, ImageId after, int limit) {
+  if (impl_->database->dialect() == sql::Dialect::kDuckDb) return no_details();
+  return impl_->read([&](sql::Connection& c) {
+    return read_ids(
+        c,
+        "SELECT image_id FROM details d WHERE image_id > ? " +
+            std::string(which == Details::kRead ? "AND EXISTS (SELECT 1 FROM readings r WHERE "
+                                                  "r.image_id = d.image_id) "
+                                                : "") +
+            "ORDER BY image_id LIMIT ?",
+        {after, int64_t{limit}});
   });
 }
 

@@ -8,9 +8,6 @@
 namespace mimeme {
 namespace {
 
-#define ONLY_ON_A_SERVER() \
-  if (!getenv("MIMEME_TEST_POSTGRESQL")) GTEST_SKIP() << "of a catalog on a server"
-
 using Numbers = std::vector<int64_t>;
 
 class CatalogQueueTest : public CatalogTest {

@@ -15,20 +15,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/must.h"
 #include "core/sha256.h"
 #include "store/catalog.h"
 #include "store/sql.h"
 #include "store/test_schema.h"
 
 namespace mimeme {
-
-// The value, or the end of the test with the error's message.
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-inline void must(Result<> result) { EXPECT_TRUE(result.ok()) << result.error().message; }
 
 // For EXPECT_EQ and EXPECT_PRED2.
 using Strings = std::vector<std::string>;

@@ -106,6 +106,9 @@ struct Bind {
   duckdb_state operator()(std::span<const int64_t> values) const {
     return bind_list(statement, at, DUCKDB_TYPE_BIGINT, values, duckdb_create_int64);
   }
+  duckdb_state operator()(std::span<const float> values) const {
+    return bind_list(statement, at, DUCKDB_TYPE_FLOAT, values, duckdb_create_float);
+  }
   duckdb_state operator()(std::span<const std::string> values) const {
     return bind_list(statement, at, DUCKDB_TYPE_VARCHAR, values, [](const std::string& value) {
       const std::string text = to_utf8(value);

@@ -218,6 +218,14 @@ const Migrations& of_postgresql() {
           "ALTER TABLE detail_parts ALTER embedding SET STORAGE EXTERNAL",
           "CREATE TABLE detail_removals(image_id BIGINT NOT NULL, seq BIGINT PRIMARY KEY)",
       },
+      {
+          // 4: which tables of vectors are searched in the server, search_NAME_GENERATION
+          // (VectorTable), and what they show; derived.
+          "CREATE TABLE search_vectors(name VARCHAR NOT NULL, generation BIGINT NOT NULL, "
+          "dim BIGINT NOT NULL, seq BIGINT, rows BIGINT NOT NULL DEFAULT 0, "
+          "has_graph BOOLEAN NOT NULL DEFAULT false, completed_at TIMESTAMPTZ, "
+          "PRIMARY KEY (name, generation))",
+      },
   };
   return all;
 }

@@ -64,6 +64,11 @@ struct ToParameter {
               append_number(out, value);
             })};
   }
+  Parameter operator()(std::span<const float> values) const {
+    Parameter out{kPgUnknown, {}};
+    append_halfvec(out.bytes, values);
+    return out;
+  }
   Parameter operator()(std::span<const std::string> values) const {
     return {kPgTextArray, array_of(values, kPgText, [](std::string& out, const std::string& value) {
               const std::string text = to_utf8(value);
@@ -133,7 +138,7 @@ ErrorCode code_of(std::string_view state) {
     return ErrorCode::kUnavailable;
   if (kind == "53" || kind == "58") return ErrorCode::kIo;
   if (kind == "28" || state == "42501") return ErrorCode::kForbidden;
-  if (state == "3D000" || state == "3F000") return ErrorCode::kNotFound;
+  if (state == "3D000" || state == "3F000" || state == "42P01") return ErrorCode::kNotFound;
   if (kind == "XX") return ErrorCode::kCorrupt;
   return ErrorCode::kInternal;
 }
@@ -217,8 +222,13 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const std::string& addr
       code = ErrorCode::kNotFound;
     return Error{code, name + ": " + first_line(PQerrorMessage(handle))};
   }
-  // A writer that has lost its network must not hold up the others for ever.
-  TRY(connection->run("SET idle_in_transaction_session_timeout = '5min'"));
+  // A writer that has lost its network must not hold up the others for ever. And of pgvector's
+  // graphs (VectorTable): how many rows a walk keeps, and that it goes on as long as more are
+  // wanted.
+  TRY(
+      connection->query("SELECT set_config('idle_in_transaction_session_timeout', '5min', false), "
+                        "set_config('hnsw.ef_search', '200', false), "
+                        "set_config('hnsw.iterative_scan', 'strict_order', false)"));
   return connection;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,12 @@ Int read_number(std::string_view bytes) {  // at their beginning
   return static_cast<Int>(number);
 }
 
+// pgvector's halfvec_recv(), which takes only what is finite: zeros instead, then.
+void append_halfvec(std::string& out, std::span<const float> values);
+
 // Types that PostgreSQL numbers the same everywhere (pg_type.dat).
 enum PgType : uint32_t {
+  kPgUnknown = 0,  // the server knows by the place
   kPgBytea = 17,
   kPgInt8 = 20,
   kPgText = 25,

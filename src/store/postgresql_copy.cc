@@ -63,15 +63,8 @@ class PgSink : public Connection::Sink {
       }
       return;
     }
-    // pgvector's halfvec_recv(), which takes only what is finite: check() finds the embedding that
-    // it came from.
-    std::vector<Half> halves = to_half(values);
-    const auto is_finite = [](Half half) { return (half & 0x7C00U) != 0x7C00U; };
-    if (!std::ranges::all_of(halves, is_finite)) std::ranges::fill(halves, Half{0});
     append_number<int32_t>(out, 4 + 2 * n);
-    append_number(out, static_cast<int16_t>(n));
-    append_number<int16_t>(out, 0);
-    for (const Half half : halves) append_number(out, half);
+    append_halfvec(out, values);  // of what is not finite check() finds the embedding
   }
   void null() override { append_number<int32_t>(next_field(), -1); }
 
@@ -119,6 +112,15 @@ class PgSink : public Connection::Sink {
 };
 
 }  // namespace
+
+void append_halfvec(std::string& out, std::span<const float> values) {
+  std::vector<Half> halves = to_half(values);
+  const auto is_finite = [](Half half) { return (half & 0x7C00U) != 0x7C00U; };
+  if (!std::ranges::all_of(halves, is_finite)) std::ranges::fill(halves, Half{0});
+  append_number(out, static_cast<int16_t>(halves.size()));
+  append_number<int16_t>(out, 0);
+  for (const Half half : halves) append_number(out, half);
+}
 
 Result<std::unique_ptr<Connection::Sink>> PgConnection::append_to(const char* table) {
   // The binary format does not convert: how a value is written depends on the column's type.

@@ -32,9 +32,10 @@ enum class Dialect { kDuckDb, kPostgreSql };
 
 using Blob = std::span<const uint8_t>;
 
-// What a `?` stands for; the spans are BIGINT[] and VARCHAR[]. Borrowed for the length of the call.
+// What a `?` stands for; the spans are BIGINT[], VARCHAR[] and a vector (FLOAT[] in DuckDB, halfvec
+// in PostgreSQL). Borrowed for the length of the call.
 using Value = std::variant<int64_t, std::string_view, Blob, std::span<const int64_t>,
-                           std::span<const std::string>>;
+                           std::span<const std::string>, std::span<const float>>;
 
 // The rows of a finished query. Columns count from 0, and are read as the type that they have.
 class Rows {

@@ -55,6 +55,8 @@ class TestSchema {
 // For what only a file can suffer, or what the constraints of a server's tables forbid.
 #define ONLY_IN_A_FILE() \
   if (getenv("MIMEME_TEST_POSTGRESQL")) GTEST_SKIP() << "of a catalog in a file"
+#define ONLY_ON_A_SERVER() \
+  if (!getenv("MIMEME_TEST_POSTGRESQL")) GTEST_SKIP() << "of a catalog on a server"
 
 }  // namespace mimeme
 
