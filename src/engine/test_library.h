@@ -234,8 +234,8 @@ class LibraryTest : public testing::Test {
           if (labeller_.empty()) return Error{ErrorCode::kNotFound, "no labeller"};
           return std::unique_ptr<Labeller>(new FakeLabeller(labeller_, labels_));
         },
-        .search_in = in_database() ? LibraryOptions::SearchIn::kDatabase
-                                   : LibraryOptions::SearchIn::kFolder,
+        .search_in =
+            in_database() ? LibraryOptions::SearchIn::kDatabase : LibraryOptions::SearchIn::kFolder,
         .progress =
             [this](const char* what, int64_t done, int64_t total) {
               derived_[what] = {done, total};

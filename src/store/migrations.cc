@@ -223,7 +223,8 @@ const Migrations& of_postgresql() {
           // (VectorTable), and what they show; derived.
           "CREATE TABLE search_vectors(name VARCHAR NOT NULL, generation BIGINT NOT NULL, "
           "dim BIGINT NOT NULL, seq BIGINT, rows BIGINT NOT NULL DEFAULT 0, "
-          "has_graph BOOLEAN NOT NULL DEFAULT false, completed_at TIMESTAMPTZ, "
+          "shards BIGINT NOT NULL, has_graph BOOLEAN NOT NULL DEFAULT false, "
+          "completed_at TIMESTAMPTZ, "
           "PRIMARY KEY (name, generation))",
       },
   };

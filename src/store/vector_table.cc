@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "store/appender.h"
 #include "store/catalog_impl.h"
+#include "store/shards.h"
 
 namespace mimeme {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 constexpr const char* kGraph = "m = 16, ef_construction = 128";
 // Bytes of memory for each row while it is built, beside its vector; without as much the server
 // builds on disk, which takes many times as long. And how much is asked for at most.
-constexpr int64_t kGraphBytes = 400, kMostGraphMemory = int64_t{2} << 30;
+constexpr int64_t kGraphBytes = 400;
+constexpr int64_t kLeastGraphMemory = 64 << 20, kMostGraphMemory = int64_t{2} << 30;
 
 // So many are compared one by one, rather than walked to.
 constexpr size_t kFew = 20'000;
@@ -37,13 +39,14 @@ Error VectorTable::gone(Error error) const {
 Result<bool> VectorTable::load() {
   return catalog_.impl_->run(sql::Mode::kQueue, [&](sql::Connection& c) -> Result<bool> {
     auto state =
-        TRY(c.query("SELECT dim, rows, has_graph::int::bigint FROM search_vectors WHERE name = ? "
-                    "AND generation = ?",
+        TRY(c.query("SELECT dim, rows, has_graph::int::bigint, shards FROM search_vectors "
+                    "WHERE name = ? AND generation = ?",
                     {name_, generation_}));
     if (!state.next()) return false;
     dim_ = static_cast<int>(state.integer(0));
     rows_ = state.integer(1);
     has_graph_ = state.integer(2) == 1;
+    shards_ = state.integer(3);
     return true;
   });
 }
@@ -63,8 +66,36 @@ Result<> drop_tables(sql::Connection& c, const std::string& name, const std::str
   const auto gone = TRY(read_ids(
       c, "DELETE FROM search_vectors WHERE name = ? AND " + which + " RETURNING generation",
       values));
-  for (const int64_t generation : gone)
-    TRY(c.run("DROP TABLE IF EXISTS search_" + name + '_' + std::to_string(generation)));
+  const Shards shards = gone.empty() ? Shards() : TRY(list_shards(c));
+  for (const int64_t generation : gone) {
+    const std::string table = "search_" + name + '_' + std::to_string(generation);
+    TRY(c.run("DROP TABLE IF EXISTS " + table));
+    TRY(run_on_shards(c, shards, "DROP TABLE IF EXISTS " + shards.name_of(table)));
+  }
+  return {};
+}
+
+// The table, or one on each shard, which are its partitions here.
+Result<> create_table(sql::Connection& c, const std::string& table, int dim, const Shards& shards) {
+  const std::string columns =
+      " (id BIGINT NOT NULL, vec halfvec(" + std::to_string(dim) + ") NOT NULL";
+  const std::string drop = "DROP TABLE IF EXISTS ";  // of one that was given up
+  TRY(c.run(drop + table));
+  if (shards.servers.empty()) {
+    TRY(c.run("CREATE TABLE " + table + columns + ", PRIMARY KEY (id))"));
+    return {};
+  }
+  TRY(run_on_shards(c, shards, "CREATE SCHEMA IF NOT EXISTS " + shards.schema));
+  TRY(run_on_shards(c, shards, drop + shards.name_of(table)));
+  TRY(run_on_shards(c, shards,
+                    "CREATE TABLE " + shards.name_of(table) + columns + ", PRIMARY KEY (id))"));
+  TRY(c.run("CREATE TABLE " + table + columns + ") PARTITION BY HASH (id)"));
+  const std::string count = std::to_string(shards.servers.size());
+  for (size_t i = 0; i < shards.servers.size(); ++i)
+    TRY(c.run("CREATE FOREIGN TABLE " + table + '_' + std::to_string(i) + " PARTITION OF " + table +
+              " FOR VALUES WITH (MODULUS " + count + ", REMAINDER " + std::to_string(i) +
+              ") SERVER " + shards.servers[i] + " OPTIONS (schema_name '" + shards.schema +
+              "', table_name '" + table + "')"));
   return {};
 }
 
@@ -78,13 +109,12 @@ Result<std::unique_ptr<VectorTable>> VectorTable::make(Catalog& catalog, const s
                     "generation <> ? AND EXISTS (SELECT 1 FROM search_vectors v WHERE v.name = ? "
                     "AND v.generation = ? AND v.completed_at < now() - INTERVAL '1 minute')",
                     {name, generation, name, generation}));
-    if (TRY(c.run("INSERT INTO search_vectors (name, generation, dim) SELECT ?, ?, ? "
+    const Shards shards = TRY(list_shards(c));
+    if (TRY(c.run("INSERT INTO search_vectors (name, generation, dim, shards) SELECT ?, ?, ?, ? "
                   "ON CONFLICT DO NOTHING",
-                  {name, generation, int64_t{dim}})) == 0)
+                  {name, generation, int64_t{dim}, std::ssize(shards.servers)})) == 0)
       return {};
-    TRY(c.run("CREATE TABLE " + table->table_ + " (id BIGINT PRIMARY KEY, vec halfvec(" +
-              std::to_string(dim) + ") NOT NULL)"));
-    return {};
+    return create_table(c, table->table_, dim, shards);
   }));
   if (!TRY(table->load())) return Error{ErrorCode::kInternal, table->table_ + ": was not made"};
   return table;
@@ -117,8 +147,7 @@ Result<> VectorTable::set_seq(int64_t seq) {
 
 Result<> VectorTable::change(std::span<const ImageId> ids, std::span<const float> rows) {
   auto changed = catalog_.impl_->run(sql::Mode::kQueue, [&](sql::Connection& c) -> Result<int64_t> {
-    int64_t more =
-        -TRY(c.run("DELETE FROM " + table_ + " WHERE id IN (SELECT unnest(?::BIGINT[]))", {ids}));
+    int64_t more = -TRY(c.run("DELETE FROM " + table_ + " WHERE id = ANY(?::BIGINT[])", {ids}));
     if (!rows.empty()) {
       auto out = TRY(sql::Appender::open(c, table_.c_str()));
       const auto dim = static_cast<size_t>(dim_);
@@ -147,6 +176,24 @@ Result<> VectorTable::remove(std::span<const ImageId> ids) {
   return ids.empty() ? Result<>() : change(ids, {});
 }
 
+// Of $3, the $2 nearest to $1. MATERIALIZED: so that the graph is not walked past all others.
+std::string VectorTable::few_sql() const {
+  return "WITH few AS MATERIALIZED (SELECT id, vec <=> $1 AS distance FROM " + table_ +
+         " WHERE id = ANY($3::BIGINT[])) SELECT id, (1 - distance)::real FROM few "
+         "ORDER BY distance, id LIMIT $2";
+}
+
+// The $2 nearest to $1. Each shard is told the limit and asked at the same time as the others,
+// which postgres_fdw does of this form alone.
+std::string VectorTable::nearest_sql() const {
+  std::string all;
+  for (int64_t i = 0; i < std::max<int64_t>(shards_, 1); ++i)
+    all += (i == 0 ? "(SELECT" : " UNION ALL (SELECT") +
+           std::string(" id, vec <=> $1 AS distance FROM ") + table_ +
+           (shards_ > 0 ? '_' + std::to_string(i) : "") + " ORDER BY distance LIMIT $2)";
+  return "SELECT id, (1 - distance)::real FROM (" + all + ") AS nearest ORDER BY distance LIMIT $2";
+}
+
 Result<std::vector<Hit>> VectorTable::search(std::span<const float> query,
                                              const SearchOptions& options) const {
   std::vector<Hit> hits;
@@ -159,18 +206,8 @@ Result<std::vector<Hit>> VectorTable::search(std::span<const float> query,
   const auto limit = static_cast<size_t>(options.limit);
   auto searched = catalog_.impl_->read([&](sql::Connection& c) -> Result<> {
     for (int64_t rows = filter ? 4 * options.limit : options.limit;; rows *= 8) {
-      // MATERIALIZED: so that the graph is not walked past all others.
-      auto found = TRY(
-          are_few
-              ? c.query("WITH few AS MATERIALIZED (SELECT id, vec <=> ? AS distance FROM " +
-                            table_ +
-                            " WHERE id = ANY(?::BIGINT[])) SELECT id, (1 - distance)::real FROM "
-                            "few ORDER BY distance, id LIMIT ?",
-                        {query, among, rows})
-              : c.query("SELECT id, (1 - distance)::real FROM (SELECT id, vec <=> ? AS distance "
-                        "FROM " +
-                            table_ + " ORDER BY distance LIMIT ?) AS nearest",
-                        {query, rows}));
+      auto found = TRY(are_few ? c.query(few_sql(), {query, rows, among})
+                               : c.query(nearest_sql(), {query, rows}));
       hits.clear();
       int64_t seen = 0;
       bool is_over = false;
@@ -205,8 +242,7 @@ Result<std::vector<float>> VectorTable::row(ImageId id) const {
 Result<std::vector<ImageId>> VectorTable::known(std::span<const ImageId> ids) const {
   if (ids.empty()) return std::vector<ImageId>();
   auto found = catalog_.impl_->read([&](sql::Connection& c) {
-    return read_ids(c, "SELECT id FROM " + table_ + " WHERE id IN (SELECT unnest(?::BIGINT[]))",
-                    {ids});
+    return read_ids(c, "SELECT id FROM " + table_ + " WHERE id = ANY(?::BIGINT[])", {ids});
   });
   if (!found) return gone(std::move(found).error());
   const std::unordered_set<ImageId> there(found->begin(), found->end());
@@ -239,29 +275,44 @@ Result<> VectorTable::build_graph(const std::stop_token& stop) {
   if (has_graph_) return {};
   auto lease = TRY(catalog_.impl_->database->lease());
   const int64_t process = TRY(lease->integer("SELECT pg_backend_pid()::bigint"));
-  const int64_t wanted = std::min(rows_ * (2 * dim_ + kGraphBytes), kMostGraphMemory);
+  const Shards shards = TRY(list_shards(*lease));
+  const int64_t memory =
+      std::clamp(rows_ / std::max<int64_t>(shards_, 1) * (2 * dim_ + kGraphBytes),
+                 kLeastGraphMemory, kMostGraphMemory);
   TRY(lease->query(
       "SELECT set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting("
       "'maintenance_work_mem')), ?) / 1024 || 'kB', false)",
-      {wanted}));
+      {memory}));
   // CONCURRENTLY, which is done in no transaction: what failed has left an index behind.
   const std::string index = table_ + "_graph";
-  Result<int64_t> built = 0;
+  const auto build = [&](const std::string& schema, const auto& run) -> Result<> {
+    TRY(run("DROP INDEX IF EXISTS " + schema + index));
+    return run("CREATE INDEX CONCURRENTLY " + index + " ON " + schema + table_ +
+               " USING hnsw (vec halfvec_cosine_ops) WITH (" + kGraph + ")");
+  };
+  Result<> built;
   {
     std::optional<std::jthread> canceller;
     const std::stop_callback on_stop(stop, [&] {
       canceller.emplace([this, process](const std::stop_token& is_over) {
-        // Again and again, for the statement may not have begun yet.
+        // Again and again, for the statement may not have begun yet; and no other.
         for (; !is_over.stop_requested();
              std::this_thread::sleep_for(std::chrono::milliseconds(50)))
           if (const auto other = catalog_.impl_->database->lease())
-            static_cast<void>((*other)->query("SELECT pg_cancel_backend(?::int)", {process}));
+            static_cast<void>((*other)->query(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = ? AND "
+                "query ~ 'CREATE INDEX|dblink_get_result'",
+                {process}));
       });
     });
-    built = lease->run("DROP INDEX IF EXISTS " + index);
-    if (built)
-      built = lease->run("CREATE INDEX CONCURRENTLY " + index + " ON " + table_ +
-                         " USING hnsw (vec halfvec_cosine_ops) WITH (" + kGraph + ")");
+    built = shards_ > 0 ? build(shards.schema + '.',
+                                [&](const std::string& statement) {
+                                  return run_on_shards(*lease, shards, statement, memory);
+                                })
+                        : build("", [&](const std::string& statement) -> Result<> {
+                            TRY(lease->run(statement));
+                            return {};
+                          });
   }
   static_cast<void>(lease->run("RESET maintenance_work_mem"));
   if (!built) return gone(std::move(built).error());

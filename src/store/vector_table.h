@@ -1,7 +1,8 @@
 // A vector index as a table on a PostgreSQL server: pgvector's halfvec, found by its HNSW graph
 // (Malkov, Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical
 // Navigable Small World graphs", 2018) once there is one, else compared one by one. All processes
-// and standbys of the catalog search the same table; none holds it in memory.
+// and standbys of the catalog search the same table; none holds it in memory. Where there are
+// shards (store/shards.h) when it is made, each holds a part, by a hash of the ids.
 //
 // One process at a time writes (Catalog::take_turn), the others search meanwhile, and see what is
 // committed. Errors: as the catalog's; kConflict: another generation has taken its place.
@@ -64,13 +65,16 @@ class VectorTable : public VectorIndex {
         table_("search_" + name_ + '_' + std::to_string(generation)) {}
   Result<bool> load();  // whether it is there
   Error gone(Error error) const;
+  std::string few_sql() const;
+  std::string nearest_sql() const;
   Result<> change(std::span<const ImageId> ids, std::span<const float> rows);
 
   Catalog& catalog_;
   const std::string name_;
   const int64_t generation_;
   const std::string table_;
-  int dim_ = 0;  // constant once it is made
+  int dim_ = 0;         // constant once it is made, as is the next
+  int64_t shards_ = 0;  // that hold it; 0: it lies where the catalog does
   std::atomic<int64_t> rows_ = 0;
   std::atomic<bool> has_graph_ = false;
 };
