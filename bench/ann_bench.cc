@@ -119,7 +119,7 @@ class Bench {
       : n_(n), dim_(dim), folder_(folder), sequence_(dim, std::max<size_t>(1, n / 100)) {
     fs::create_directories(folder);
     queries_ = sequence_.rows(uint64_t{1} << 40, kQueries);
-    if (auto peer = pgvector_peer(static_cast<int>(dim))) peers_.push_back(std::move(peer));
+    peers_ = pgvector_peers(static_cast<int>(dim));
   }
 
   void run(const std::string& only) {
@@ -350,7 +350,7 @@ class Bench {
   std::vector<float> rows_;  // for the peers; empty if there are too many
   std::vector<int64_t> truth_;
   std::vector<std::unique_ptr<AnnPeer>> peers_ = ann_peers(static_cast<int>(dim_));
-  std::unique_ptr<VectorIndex> ours_;
+  std::unique_ptr<FileIndex> ours_;
   std::vector<Contender> contenders_;
 };
 

@@ -29,8 +29,8 @@ class AnnPeer {
 // Those that were there when this was built; the others are named on stderr.
 std::vector<std::unique_ptr<AnnPeer>> ann_peers(int dim);
 
-// Null unless MIMEME_TEST_POSTGRESQL names a server.
-std::unique_ptr<AnnPeer> pgvector_peer(int dim);
+// None unless MIMEME_TEST_POSTGRESQL names a server.
+std::vector<std::unique_ptr<AnnPeer>> pgvector_peers(int dim);
 
 // Top k by DuckDB's array_cosine_similarity on 2 threads: milliseconds a query.
 double duckdb_scan_ms(std::span<const float> rows, int dim, std::span<const float> queries, int k);

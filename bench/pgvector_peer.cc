@@ -1,7 +1,9 @@
 // pgvector on the server that MIMEME_TEST_POSTGRESQL names (tools/postgres): halfvec with an HNSW
-// index, a connection for each thread.
+// index, a connection for each thread; and the same as mimeme searches in it (VectorTable), on
+// shards if that server has any.
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +14,7 @@
 #include "core/half.h"
 #include "store/appender.h"
 #include "store/sql.h"
+#include "store/vector_table.h"
 
 namespace mimeme {
 namespace {
@@ -104,11 +107,55 @@ class Pgvector : public AnnPeer {
   int breadth_ = 0;
 };
 
+class Table : public AnnPeer {
+ public:
+  Table(int dim, const std::string& address)
+      : dim_(dim), catalog_(need(Catalog::open(address, Catalog::Access::kReadWrite))) {}
+  std::string name() const override { return "pgvector-mimeme halfvec"; }
+
+  void build(std::span<const float> rows, const std::string& path) override {
+    need(VectorTable::drop(*catalog_, "ann"));
+    const auto table = need(VectorTable::make(*catalog_, "ann", 1, dim_));
+    const auto start = std::chrono::steady_clock::now();
+    const size_t all = rows.size() / static_cast<size_t>(dim_);
+    for (size_t first = 0; first < all; first += 10'000) {
+      std::vector<ImageId> ids;
+      for (size_t i = first; i < std::min(all, first + 10'000); ++i)
+        ids.push_back(static_cast<ImageId>(i) + 1);
+      need(table->add(ids, rows.subspan(first * static_cast<size_t>(dim_),
+                                        ids.size() * static_cast<size_t>(dim_))));
+    }
+    std::printf("pgvector-mimeme: %zu rows added in %.1f s\n", all,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    need(table->build_graph());
+    std::ofstream(path) << "in PostgreSQL\n";
+  }
+  void open(const std::string&) override { table_ = need(VectorTable::open(*catalog_, "ann", 1)); }
+  double bytes() const override { return static_cast<double>(need(catalog_->bytes_on_disk())); }
+  void set_breadth(int) override {}  // is the table's own
+
+  std::vector<int64_t> search(std::span<const float> query, int k) const override {
+    std::vector<int64_t> positions;
+    for (const Hit& hit : need(table_->search(query, {.limit = k})))
+      positions.push_back(hit.id - 1);
+    return positions;
+  }
+
+ private:
+  const int dim_;
+  const std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<VectorTable> table_;
+};
+
 }  // namespace
 
-std::unique_ptr<AnnPeer> pgvector_peer(int dim) {
-  const char* const address = std::getenv("MIMEME_TEST_POSTGRESQL");
-  return address ? std::make_unique<Pgvector>(dim, address) : nullptr;
+std::vector<std::unique_ptr<AnnPeer>> pgvector_peers(int dim) {
+  std::vector<std::unique_ptr<AnnPeer>> peers;
+  if (const char* const address = std::getenv("MIMEME_TEST_POSTGRESQL")) {
+    peers.push_back(std::make_unique<Pgvector>(dim, address));
+    peers.push_back(std::make_unique<Table>(dim, address));
+  }
+  return peers;
 }
 
 }  // namespace mimeme

@@ -1,6 +1,7 @@
 #include "store/vector_table.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <stop_token>
@@ -176,22 +177,25 @@ Result<> VectorTable::remove(std::span<const ImageId> ids) {
   return ids.empty() ? Result<>() : change(ids, {});
 }
 
-// Of $3, the $2 nearest to $1. MATERIALIZED: so that the graph is not walked past all others.
+// Of $2, the $3 nearest to $1. MATERIALIZED: so that the graph is not walked past all others.
 std::string VectorTable::few_sql() const {
   return "WITH few AS MATERIALIZED (SELECT id, vec <=> $1 AS distance FROM " + table_ +
-         " WHERE id = ANY($3::BIGINT[])) SELECT id, (1 - distance)::real FROM few "
-         "ORDER BY distance, id LIMIT $2";
+         " WHERE id = ANY($2::BIGINT[])) SELECT id, (1 - distance)::real FROM few "
+         "ORDER BY distance, id LIMIT $3";
 }
 
-// The $2 nearest to $1. Each shard is told the limit and asked at the same time as the others,
-// which postgres_fdw does of this form alone.
-std::string VectorTable::nearest_sql() const {
+// The `rows` nearest to $1. Of this form postgres_fdw asks all shards at the same time, and tells
+// each the limit, without which it would not walk the graph: so that is no parameter, and the whole
+// is sorted by what no shard has sorted by.
+std::string VectorTable::nearest_sql(int64_t rows) const {
+  const std::string limit = " LIMIT " + std::to_string(rows);
   std::string all;
   for (int64_t i = 0; i < std::max<int64_t>(shards_, 1); ++i)
     all += (i == 0 ? "(SELECT" : " UNION ALL (SELECT") +
            std::string(" id, vec <=> $1 AS distance FROM ") + table_ +
-           (shards_ > 0 ? '_' + std::to_string(i) : "") + " ORDER BY distance LIMIT $2)";
-  return "SELECT id, (1 - distance)::real FROM (" + all + ") AS nearest ORDER BY distance LIMIT $2";
+           (shards_ > 0 ? '_' + std::to_string(i) : "") + " ORDER BY distance" + limit + ")";
+  return "SELECT id, (1 - distance)::real FROM (" + all + ") AS nearest ORDER BY distance + 0" +
+         limit;
 }
 
 Result<std::vector<Hit>> VectorTable::search(std::span<const float> query,
@@ -205,9 +209,11 @@ Result<std::vector<Hit>> VectorTable::search(std::span<const float> query,
       are_few ? std::span<const ImageId>(*filter.among) : std::span<const ImageId>();
   const auto limit = static_cast<size_t>(options.limit);
   auto searched = catalog_.impl_->read([&](sql::Connection& c) -> Result<> {
-    for (int64_t rows = filter ? 4 * options.limit : options.limit;; rows *= 8) {
-      auto found = TRY(are_few ? c.query(few_sql(), {query, rows, among})
-                               : c.query(nearest_sql(), {query, rows}));
+    // Powers of two, so that there are few statements to prepare.
+    const auto first = static_cast<int64_t>(std::bit_ceil(filter ? 4 * limit : limit));
+    for (int64_t rows = first;; rows *= 8) {
+      auto found = TRY(are_few ? c.query(few_sql(), {query, among, rows})
+                               : c.query(nearest_sql(rows), {query}));
       hits.clear();
       int64_t seen = 0;
       bool is_over = false;

@@ -66,7 +66,7 @@ class VectorTable : public VectorIndex {
   Result<bool> load();  // whether it is there
   Error gone(Error error) const;
   std::string few_sql() const;
-  std::string nearest_sql() const;
+  std::string nearest_sql(int64_t rows) const;
   Result<> change(std::span<const ImageId> ids, std::span<const float> rows);
 
   Catalog& catalog_;
