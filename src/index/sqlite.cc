@@ -34,26 +34,6 @@ std::string immutable_uri(const std::string& path) {
 
 }  // namespace
 
-// One of FTS5's tokenizers, with its settings.
-struct Connection::Tokenizer {
-  fts5_tokenizer methods{};
-  Fts5Tokenizer* instance = nullptr;
-
-  Tokenizer() = default;
-  ~Tokenizer() {
-    if (instance != nullptr) methods.xDelete(instance);
-  }
-  Tokenizer(const Tokenizer&) = delete;
-  Tokenizer& operator=(const Tokenizer&) = delete;
-
-  using OnToken = int (*)(void* context, int flags, const char* token, int size, int begin,
-                          int end);
-  int run(std::string_view text, void* context, OnToken on_token) const {
-    return methods.xTokenize(instance, context, FTS5_TOKENIZE_DOCUMENT, text.data(),
-                             static_cast<int>(text.size()), on_token);
-  }
-};
-
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
   std::unique_ptr<Connection> connection(new Connection(path));
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
@@ -74,43 +54,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mo
   if (sqlite3_create_function_v2(connection->handle_, "wanted", 1, SQLITE_UTF8, connection.get(),
                                  wanted, nullptr, nullptr, nullptr) != SQLITE_OK)
     return connection->error();
-  TRY(connection->make_tokenizers());
   return connection;
 }
 
 Connection::Connection(std::string path) : path_(std::move(path)) {}
 
 Connection::~Connection() {
-  fold_.reset();
-  stem_.reset();
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   sqlite3_close(handle_);
-}
-
-Result<> Connection::make_tokenizers() {
-  fts5_api* api = nullptr;
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(handle_, "SELECT fts5(?)", -1, &statement, nullptr) != SQLITE_OK)
-    return error();
-  sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
-  sqlite3_step(statement);
-  sqlite3_finalize(statement);
-  if (api == nullptr) return error();
-
-  const auto make = [&](const char* name, std::initializer_list<const char*> words) {
-    auto tokenizer = std::make_unique<Tokenizer>();
-    std::vector<const char*> settings(words);
-    void* context = nullptr;
-    if (api->xFindTokenizer(api, name, &context, &tokenizer->methods) != SQLITE_OK ||
-        tokenizer->methods.xCreate(context, settings.data(), static_cast<int>(settings.size()),
-                                   &tokenizer->instance) != SQLITE_OK)
-      tokenizer.reset();
-    return tokenizer;
-  };
-  fold_ = make("unicode61", {"remove_diacritics", "2"});
-  stem_ = make("porter", {"unicode61", "remove_diacritics", "2"});
-  if (!fold_ || !stem_) return Error{ErrorCode::kInternal, "SQLite lacks FTS5's tokenizers"};
-  return {};
 }
 
 Result<> Connection::run(std::string_view sql, std::initializer_list<Value> values,
@@ -154,29 +105,6 @@ Result<> Connection::quick_check() {
 
 int64_t Connection::changes() const { return sqlite3_changes64(handle_); }
 int64_t Connection::last_id() const { return sqlite3_last_insert_rowid(handle_); }
-
-Result<std::vector<Token>> Connection::tokenize(std::string_view text) {
-  std::vector<Token> tokens;
-  const auto fold = [](void* context, int, const char* word, int size, int begin, int end) {
-    static_cast<std::vector<Token>*>(context)->push_back({.word = {word, static_cast<size_t>(size)},
-                                                          .stem = {},
-                                                          .begin = static_cast<size_t>(begin),
-                                                          .end = static_cast<size_t>(end)});
-    return SQLITE_OK;
-  };
-  // The same words in the same order.
-  const auto stem = [](void* context, int, const char* word, int size, int, int) {
-    (*static_cast<std::vector<Token>::iterator*>(context))++->stem.assign(
-        word, static_cast<size_t>(size));
-    return SQLITE_OK;
-  };
-  if (fold_->run(text, &tokens, fold) != SQLITE_OK)
-    return Error{ErrorCode::kInternal, "FTS5 cannot read a text"};
-  auto next = tokens.begin();
-  if (stem_->run(text, &next, stem) != SQLITE_OK)
-    return Error{ErrorCode::kInternal, "FTS5 cannot read a text"};
-  return tokens;
-}
 
 Error Connection::error() const {
   const int code = handle_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(handle_);

@@ -1,5 +1,5 @@
-// A small layer over SQLite's C API: a connection, statements with bound values, and the tokenizer
-// of its full-text engine. Values are always bound, never spliced into SQL.
+// A small layer over SQLite's C API: a connection, and statements with bound values. Values are
+// always bound, never spliced into SQL.
 //
 // Threads: a Connection is used by one thread at a time. Errors name the file: kNotFound, kCorrupt
 // (damaged, not a database), kBusy, kIo (disk full too), kInternal.
@@ -41,13 +41,6 @@ class Row {
   sqlite3_stmt* statement_;
 };
 
-// A word of a text, as the full-text index has it.
-struct Token {
-  std::string word;           // folded
-  std::string stem;           // Porter
-  size_t begin = 0, end = 0;  // bytes of the text
-};
-
 class Connection {
  public:
   // kImmutable: for reading, nothing is locked or written; REQUIRES: nobody else writes.
@@ -69,20 +62,14 @@ class Connection {
   // The SQL function wanted(id): which ids `filter` takes; all until it is set.
   void set_filter(std::function<bool(int64_t)> filter) { filter_ = std::move(filter); }
 
-  // The words of a text by FTS5's tokenizers: unicode61 without accents, then porter.
-  Result<std::vector<Token>> tokenize(std::string_view text);
-
  private:
   explicit Connection(std::string path);
-  Result<> make_tokenizers();
   Error error() const;
 
   const std::string path_;
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
   std::function<bool(int64_t)> filter_;
-  struct Tokenizer;
-  std::unique_ptr<Tokenizer> fold_, stem_;
 };
 
 // A file of this program's own, in WAL mode, with a connection for each thread that asks for one.

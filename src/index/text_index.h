@@ -1,5 +1,6 @@
-// Full-text search over what is written in, known of and named after each image. Derived data: the
-// file can always be made again from the catalog. SQLite FTS5; docs/format.md has the layout.
+// Full-text search over what is written in, known of and named after each image. Derived data: it
+// can always be made again from the catalog. It lies in an SQLite file of its own, or in whatever
+// other TextStore (core/text_store.h); what is found and how it ranks is the same.
 //
 // What a word of the query finds, best first (docs/decisions/0005): the same word or another form
 // of it (Porter stems); words that begin with it (from 3 letters); words that look the same to text
@@ -9,8 +10,8 @@
 //
 // Threads: every method may be called from any thread. Searches run beside one another and beside a
 // writer, and see the state of the last committed change; writers take turns. One process writes at
-// a time (the library's lock sees to it). Errors: kCorrupt (make the file anew), kIo, kBusy,
-// kInternal.
+// a time (the library's lock sees to it). Errors: kCorrupt (make it anew), kIo, kBusy, kInternal;
+// of a server also kUnavailable and kConflict (another version has made it anew).
 #ifndef MIMEME_INDEX_TEXT_INDEX_H_
 #define MIMEME_INDEX_TEXT_INDEX_H_
 
@@ -21,29 +22,18 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "core/query.h"
+#include "core/text_store.h"
 #include "core/types.h"
 
 namespace mimeme {
 
-namespace sqlite {
-class Database;
-}
-
-enum class TextField { kOcr, kDescription, kCategory, kName };
-inline constexpr size_t kTextFields = 4;
-
-// Of each field the first 16 KiB are searched.
-struct TextDocument {
-  ImageId id = 0;
-  std::string ocr, description, category;
-  std::string name;  // the file's, without folder and extension
-  bool operator==(const TextDocument&) const = default;
-};
+class Tokenizer;
 
 enum class MatchKind { kExact, kPrefix, kConfused, kTypo, kPart };
 inline constexpr size_t kMatchKinds = 5;
@@ -76,12 +66,13 @@ class TextIndex {
   static Result<std::unique_ptr<TextIndex>> create(const std::string& path);
   // kNotFound; kCorrupt for anything else than an index of this version.
   static Result<std::unique_ptr<TextIndex>> open(const std::string& path);
+  static std::unique_ptr<TextIndex> over(std::unique_ptr<TextStore> store);
   ~TextIndex();
 
   // The last change of the catalog that the index shows.
   Result<int64_t> seq() const;
   Result<int64_t> count() const;
-  // Reads all of it: kCorrupt if the file or FTS5's own structures are damaged. For `check`.
+  // Reads all of it: kCorrupt if it is damaged or does not agree with itself. For `check`.
   Result<> verify() const;
   // The document as it was given, or none. For `check`.
   Result<std::optional<TextDocument>> row(ImageId id) const;
@@ -104,11 +95,15 @@ class TextIndex {
   Result<std::vector<ImageId>> containing(std::span<const TextTerm> terms) const;
 
  private:
-  explicit TextIndex(std::unique_ptr<sqlite::Database> database);
-  Result<int64_t> integer(std::string_view sql) const;
+  explicit TextIndex(std::unique_ptr<TextStore> store);
+  Result<> change(std::span<const ImageId> out, std::span<const TextDocument> in, int64_t seq);
+  Result<std::unique_ptr<Tokenizer>> take_tokenizer() const;
+  template <typename F>
+  std::invoke_result_t<F, Tokenizer&> with_tokenizer(F f) const;
 
-  const std::unique_ptr<sqlite::Database> database_;
-  Mutex write_mu_;  // one change at a time
+  const std::unique_ptr<TextStore> store_;
+  mutable Mutex mu_;
+  mutable std::vector<std::unique_ptr<Tokenizer>> idle_ GUARDED_BY(mu_);
 };
 
 }  // namespace mimeme

@@ -13,7 +13,7 @@
 #include <set>
 #include <thread>
 
-#include "index/spelling.h"
+#include "core/spelling.h"
 
 namespace mimeme {
 namespace {

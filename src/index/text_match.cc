@@ -24,7 +24,7 @@ struct Occurrence {
 
 class Field {
  public:
-  Field(const TextPattern& pattern, const std::vector<sqlite::Token>& tokens) {
+  Field(const TextPattern& pattern, const std::vector<TextToken>& tokens) {
     for (size_t at = 0; at < tokens.size(); ++at) {
       starts_.push_back(found_.size());
       add(pattern, tokens[at].stem, tokens[at].word, at, 1);
@@ -88,7 +88,7 @@ class Field {
 }  // namespace
 
 std::optional<TextHit> match(const TextPattern& pattern,
-                             std::span<const std::vector<sqlite::Token>, kTextFields> fields,
+                             std::span<const std::vector<TextToken>, kTextFields> fields,
                              const std::array<double, kTextFields>& weights) {
   const size_t words = pattern.idf.size();
   std::vector<Field> found;

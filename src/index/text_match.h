@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "index/sqlite.h"
 #include "index/text_index.h"
 
 namespace mimeme {
@@ -31,7 +30,7 @@ struct TextPattern {
 
 // The words of each field → the hit (without its id), or none.
 std::optional<TextHit> match(const TextPattern& pattern,
-                             std::span<const std::vector<sqlite::Token>, kTextFields> fields,
+                             std::span<const std::vector<TextToken>, kTextFields> fields,
                              const std::array<double, kTextFields>& weights);
 
 }  // namespace mimeme

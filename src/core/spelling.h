@@ -1,8 +1,8 @@
 // How a word may differ from what was typed and still be meant: one wrong letter, or letters that
 // text recognition takes for one another. Words are folded (small letters, no accents), letters are
 // code points. Pure.
-#ifndef MIMEME_INDEX_SPELLING_H_
-#define MIMEME_INDEX_SPELLING_H_
+#ifndef MIMEME_CORE_SPELLING_H_
+#define MIMEME_CORE_SPELLING_H_
 
 #include <string>
 #include <string_view>
@@ -19,6 +19,11 @@ std::string canonical(std::string_view word, Pairs pairs = Pairs::kMerge);
 // many bytes as before.
 std::string without_bars(std::string_view text);
 
+// Of this many letters are the words that are also found by a typo or by a part of them; shorter
+// ones would be in every word.
+inline constexpr size_t kMinFuzzyLetters = 4, kMaxFuzzyLetters = 32;
+bool is_fuzzy(std::string_view form);
+
 // Where each letter starts, and the end.
 std::vector<size_t> letter_starts(std::string_view word);
 
@@ -32,4 +37,4 @@ bool within_one_edit(std::string_view a, std::string_view b);
 
 }  // namespace mimeme
 
-#endif  // MIMEME_INDEX_SPELLING_H_
+#endif  // MIMEME_CORE_SPELLING_H_

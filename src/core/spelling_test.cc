@@ -1,4 +1,4 @@
-#include "index/spelling.h"
+#include "core/spelling.h"
 
 #include <gtest/gtest.h>
 

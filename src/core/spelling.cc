@@ -1,4 +1,4 @@
-#include "index/spelling.h"
+#include "core/spelling.h"
 
 #include <algorithm>
 
@@ -55,6 +55,11 @@ std::string without_bars(std::string_view text) {
     if ((out[i] == '!' || out[i] == '|') && is_letter(out[i - 1]) && is_letter(out[i + 1]))
       out[i] = 'i';
   return out;
+}
+
+bool is_fuzzy(std::string_view form) {
+  const size_t letters = letter_starts(form).size() - 1;
+  return letters >= kMinFuzzyLetters && letters <= kMaxFuzzyLetters;
 }
 
 std::vector<size_t> letter_starts(std::string_view word) {
