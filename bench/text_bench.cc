@@ -1,20 +1,23 @@
 // Measures the text index: does it find what people remember, and how long does that take?
 //     mimeme_text_bench WORK [DOCUMENTS]      WORK: a folder to write in; DOCUMENTS: default 100000
-// The captions are random words of the Tux Paint stamps' descriptions, as text recognition would
-// read them; queries are two to four words of the caption that follow one another.
+// If MIMEME_TEST_POSTGRESQL is the address of a server (tools/postgres run), also how long it takes
+// there, in an empty database. The captions are random words of the Tux Paint stamps' descriptions,
+// as text recognition would read them; queries are two to four words of the caption that follow one
+// another.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <memory>
 
 #include "bench/captions.h"
 #include "core/metrics.h"
 #include "index/text_index.h"
+#include "store/catalog.h"
 
 namespace mimeme {
 namespace {
-
-namespace fs = std::filesystem;
 
 // How often the first hit, and one of the first ten, is a document whose caption has the phrase.
 void quality(const std::string& path, const Strings& text, double rate) {
@@ -55,13 +58,16 @@ void quality(const std::string& path, const Strings& text, double rate) {
     }
 }
 
-void speed(const std::string& path, const Strings& text, size_t count) {
+using Open = std::function<std::unique_ptr<TextIndex>()>;
+
+// create() and open() the same index.
+void speed(const Open& create, const Open& open, const Strings& text, size_t count) {
   constexpr int kQueries = 500;
   Random random(8);
   const Language language(text, 50'000, random);
   std::vector<Strings> captions;
   {
-    const auto index = need(TextIndex::create(path));
+    const auto index = create();
     const auto start = Clock::now();
     std::vector<TextDocument> batch;
     for (size_t i = 1; i <= count; ++i) {
@@ -81,8 +87,7 @@ void speed(const std::string& path, const Strings& text, size_t count) {
     std::printf("%zu documents of 12 words: built in %.1f s (%.0f a second)\n", count, seconds,
                 static_cast<double>(count) / seconds);
   }
-  const auto index = need(TextIndex::open(path));
-  std::printf("file %.1f MB\n", static_cast<double>(fs::file_size(path)) / 1e6);
+  const auto index = open();
   const auto measure = [&](const char* name, const auto& make) {
     std::vector<double> times, cpu;
     for (int i = 0; i < kQueries; ++i) {
@@ -125,5 +130,16 @@ int main(int argc, char** argv) {
   const std::string path = std::string(argv[1]) + "/text.db";
   const auto text = mimeme::stamp_words();
   for (const double rate : {0.0, 0.02, 0.05}) mimeme::quality(path, text, rate);
-  mimeme::speed(path, text, argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 100'000);
+  const size_t count = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 100'000;
+  using mimeme::need, mimeme::TextIndex, mimeme::Catalog;
+  mimeme::speed([&] { return need(TextIndex::create(path)); },
+                [&] { return need(TextIndex::open(path)); }, text, count);
+  std::printf("file %.1f MB\n", static_cast<double>(std::filesystem::file_size(path)) / 1e6);
+  const char* const server = std::getenv("MIMEME_TEST_POSTGRESQL");
+  if (server == nullptr) return 0;
+  const auto catalog = need(Catalog::open(server, Catalog::Access::kReadWrite));
+  const mimeme::Open tables = [&] { return TextIndex::over(need(catalog->text_store())); };
+  std::printf("on the server\n");
+  mimeme::speed(tables, tables, text, count);
+  std::printf("server %.1f MB\n", static_cast<double>(need(catalog->bytes_on_disk())) / 1e6);
 }

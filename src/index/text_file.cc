@@ -199,9 +199,9 @@ class FileReader : public TextReader {
         return "SELECT word, stem, docs FROM words WHERE canonical = ?1 AND docs > 0 "
                "ORDER BY docs DESC, word LIMIT ?2";
       case Likeness::kNear:
-        return "SELECT word, stem, docs FROM words WHERE canonical = ?1 AND docs > 0 "
-               "UNION ALL SELECT w.word, w.stem, w.docs FROM forms f JOIN words w ON w.id = f.word "
-               "WHERE f.form = ?1 AND w.docs > 0 ORDER BY docs DESC, word LIMIT ?2";
+        return "SELECT word, stem, docs FROM words WHERE id IN (SELECT id FROM words "
+               "WHERE canonical = ?1 UNION ALL SELECT word FROM forms WHERE form = ?1) "
+               "AND docs > 0 ORDER BY docs DESC, word LIMIT ?2";
       case Likeness::kPart:
         break;
     }

@@ -69,8 +69,9 @@ Tokenizer::~Tokenizer() {
 }
 
 Result<std::vector<TextToken>> Tokenizer::tokenize(std::string_view text) {
-  const std::string searched = searched_text(text);
   std::vector<TextToken> tokens;
+  if (text.empty()) return tokens;
+  const std::string searched = searched_text(text);
   const auto fold = [](void* context, int, const char* word, int size, int begin, int end) {
     static_cast<std::vector<TextToken>*>(context)->push_back(
         {.word = {word, static_cast<size_t>(size)},

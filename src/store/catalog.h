@@ -39,6 +39,7 @@
 #include "core/access_key.h"
 #include "core/query.h"
 #include "core/stored_features.h"
+#include "core/text_store.h"
 #include "core/types.h"
 
 namespace mimeme {
@@ -492,6 +493,13 @@ class Catalog {
   // By id, after `after`: of which there are some; which were read, too.
   enum class Details { kAny, kRead };
   Result<std::vector<ImageId>> images_with_details(Details which, ImageId after, int limit);
+
+  // ---- the full-text index, beside the catalog. Derived; kUnsupported in a file, beside which
+  // index/text.db has it. The catalog outlives the store. Nothing follows the catalog's changes by
+  // itself: whoever changes the store takes turns with others (take_turn). Opened for writing, its
+  // tables are made if they are not there or of another version; kForbidden if the server lacks
+  // pg_trgm and does not let us have it. kReadOnly: kNotFound, kCorrupt (another version).
+  Result<std::unique_ptr<TextStore>> text_store();
 
   // ---- what the user says are two pictures, though they look like one
   // None of `others` is the same picture as `id`. kNotFound: one of them is no image;
