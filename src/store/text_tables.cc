@@ -35,19 +35,18 @@ constexpr int64_t kPage = 4000;     // of ids that a filter is asked for
 // there.
 std::string escaped(std::string_view text) {
   std::string out;
-  while (!text.empty()) {
-    const bool is_private = text.size() >= 4 && text.substr(0, 2) == "\xF4\x8F" &&
-                            (text[2] & 0xFC) == 0xBC && continues_character(text[3]);
-    const size_t n = is_private ? 4 : 1;
-    for (size_t i = 0; i < n; ++i) {
-      if (is_private)
-        out += to_utf8(text.substr(i, 1));
-      else
-        out += text[i];
-    }
-    text.remove_prefix(n);
+  for (;;) {
+    const size_t at = std::min(text.find("\xF4\x8F"), text.size());
+    out += text.substr(0, at);
+    if (at == text.size()) return out;
+    const std::string_view found = text.substr(at, 4);
+    const bool is_private =
+        found.size() == 4 && (found[2] & 0xFC) == 0xBC && continues_character(found[3]);
+    const size_t n = is_private ? 4 : 2;
+    for (const char c : found.substr(0, n))
+      out += is_private ? to_utf8({&c, 1}) : std::string(1, c);
+    text.remove_prefix(at + n);
   }
-  return out;
 }
 
 std::vector<std::string> escaped(std::span<const std::string> texts) {
@@ -172,13 +171,6 @@ TextDocument document_of(const sql::Rows& rows) {
           .name = rows.text(4)};
 }
 
-// What is as a tsquery says, for documents with all places and for those with some; the newest that
-// come before an id. By id + 0: in the order of its index the server would be tempted to go through
-// all documents.
-const std::string kFound =
-    " FROM search_docs WHERE id + 0 < ? AND (words @@ ?::TEXT::tsquery "
-    "OR is_long AND words @@ ?::TEXT::tsquery) ORDER BY id + 0 DESC LIMIT ?";
-
 // Which words are like t.text.
 std::string condition(Likeness likeness) {
   const std::string from = "SELECT word, stem, docs FROM search_words WHERE docs > 0 AND ";
@@ -190,9 +182,10 @@ std::string condition(Likeness likeness) {
     case Likeness::kForm:
       return from + "canonical = t.text";
     case Likeness::kNear:
+      // OFFSET: what the server knows of the forms makes it read all words else.
       return from +
-             "id IN (SELECT id FROM search_words WHERE canonical = t.text "
-             "UNION ALL SELECT word FROM search_forms WHERE form = t.text)";
+             "canonical = t.text UNION ALL SELECT w.* FROM search_forms AS f CROSS JOIN LATERAL (" +
+             from + "id = f.word OFFSET 0) AS w WHERE f.form = t.text";
     case Likeness::kPart:
       break;
   }
@@ -245,53 +238,45 @@ class TablesReader : public TextReader {
 
   Result<std::vector<ImageId>> newest(const TextExpression& expression, int64_t limit,
                                       const Filter& filter) override {
+    // In documents with the places of all words, and of some. By id + 0: in the order of its index
+    // the server would be tempted to go through all documents. SELECT: else it reads the text of
+    // the query for each of them.
     const std::string query = query_of(expression, Places::kAll);
     const std::string loose = query_of(expression, Places::kSome);
     const int64_t size = filter ? std::max(limit, kPage) : limit;
-    std::vector<ImageId> ids;
-    TRY(go_through(
-        size,
-        [&](ImageId before) {
-          return connection_.query("SELECT id" + kFound, {before, query, loose, size});
-        },
-        [&](const sql::Rows& rows) {
-          if (!filter || filter(rows.integer(0))) ids.push_back(rows.integer(0));
-          return std::ssize(ids) < limit;
-        }));
-    return ids;
+    std::vector<ImageId> found;
+    for (ImageId before = std::numeric_limits<ImageId>::max();;) {
+      const auto page = TRY(read_ids(connection_,
+                                     "SELECT id FROM search_docs WHERE id + 0 < ? AND (words @@ "
+                                     "(SELECT ?::TEXT::tsquery) OR is_long AND words @@ "
+                                     "(SELECT ?::TEXT::tsquery)) "
+                                     "ORDER BY id + 0 DESC LIMIT ?",
+                                     {before, query, loose, size}));
+      for (const ImageId id : page) {
+        if (!filter || filter(id)) found.push_back(id);
+        if (std::ssize(found) == limit) return found;
+      }
+      if (std::ssize(page) < size) return found;
+      before = page.back();
+    }
   }
 
   Result<std::vector<ImageId>> best(const TextExpression& expression,
                                     const std::array<double, kTextFields>& weights, int64_t among,
                                     int64_t limit, const Filter& filter) override {
-    const std::string query = query_of(expression, Places::kAll);
-    const std::string loose = query_of(expression, Places::kSome);
+    auto ids = TRY(newest(expression, among, filter));
+    if (std::ssize(ids) <= limit) return ids;
     // ts_rank() takes weights of 0 to 1, that of D first.
     const double most = *std::max_element(weights.begin(), weights.end());
     std::vector<int64_t> thousandths;
     for (const double weight : weights)
       thousandths.insert(thousandths.begin(), std::lround(1000 * std::max(weight / most, 0.0)));
-    std::vector<std::pair<float, ImageId>> ranked;  // the best are least
-    TRY(go_through(
-        among,
-        [&](ImageId before) {
-          return connection_.query(
-              "SELECT id, ts_rank((SELECT array_agg(w / 1000.0 ORDER BY n)::REAL[] "
-              "FROM unnest(?::BIGINT[]) WITH ORDINALITY AS u(w, n)), words, ?::TEXT::tsquery) "
-              "FROM (SELECT id, words" +
-                  kFound + ") AS newest ORDER BY id DESC",
-              {thousandths, query, before, query, loose, among});
-        },
-        [&](const sql::Rows& rows) {
-          if (!filter || filter(rows.integer(0)))
-            ranked.emplace_back(-rows.real(1), -rows.integer(0));
-          return std::ssize(ranked) < among;
-        }));
-    std::sort(ranked.begin(), ranked.end());
-    std::vector<ImageId> ids;
-    for (const auto& [rank, id] : ranked) ids.push_back(-id);
-    ids.resize(std::min(ids.size(), static_cast<size_t>(limit)));
-    return ids;
+    return read_ids(connection_,
+                    "SELECT id FROM search_docs WHERE id = ANY(?::BIGINT[]) ORDER BY ts_rank("
+                    "(SELECT array_agg(w / 1000.0 ORDER BY n)::REAL[] "
+                    "FROM unnest(?::BIGINT[]) WITH ORDINALITY AS u(w, n)), "
+                    "words, (SELECT ?::TEXT::tsquery)) DESC, id DESC LIMIT ?",
+                    {ids, thousandths, query_of(expression, Places::kAll), limit});
   }
 
   Result<std::vector<TextDocument>> documents(std::span<const ImageId> ids) override {
@@ -307,21 +292,6 @@ class TablesReader : public TextReader {
   }
 
  private:
-  // Asks for pages of rows, which have the id first, until there are none left or take() has
-  // enough.
-  template <typename Page, typename Take>
-  static Result<> go_through(int64_t size, Page page, Take take) {
-    for (ImageId before = std::numeric_limits<ImageId>::max();;) {
-      auto rows = TRY(page(before));
-      int64_t n = 0;
-      for (; rows.next(); ++n) {
-        before = rows.integer(0);
-        if (!take(rows)) return {};
-      }
-      if (n < size) return {};
-    }
-  }
-
   sql::Connection& connection_;
 };
 
