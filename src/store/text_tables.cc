@@ -71,24 +71,24 @@ struct WordVector {
 
 // Fields are labelled A to D, and a place apart, so that nothing follows across them.
 WordVector vector_of(const TextWords& words) {
-  struct Places {
+  struct OfStem {
     std::string text;
     size_t count = 0;
   };
-  std::map<std::string_view, Places> places;  // by stem
+  std::map<std::string_view, OfStem> places;
   WordVector vector;
   size_t at = 0;
   for (size_t field = 0; field < kTextFields; ++field, ++at)
     for (const TextToken& token : words[field]) {
-      Places& of_word = places[token.stem];
-      if (++at > kMaxPlace || of_word.count == kMaxPlaces) {
+      OfStem& of_stem = places[token.stem];
+      if (++at > kMaxPlace || of_stem.count == kMaxPlaces) {
         vector.is_long = true;
         continue;
       }
-      (of_word.text += of_word.count++ == 0 ? ":" : ",") += std::to_string(at);
-      of_word.text += static_cast<char>('A' + field);
+      (of_stem.text += of_stem.count++ == 0 ? ":" : ",") += std::to_string(at);
+      of_stem.text += static_cast<char>('A' + field);
     }
-  for (const auto& [stem, of_word] : places) (vector.text += lexeme_of(stem)) += of_word.text + ' ';
+  for (const auto& [stem, of_stem] : places) (vector.text += lexeme_of(stem)) += of_stem.text + ' ';
   return vector;
 }
 
