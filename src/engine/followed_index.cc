@@ -106,14 +106,17 @@ Result<> FollowedFile::discard() {
   return {};
 }
 
-Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source) {
-  // Whoever has the turn is done in a moment, but for the first time.
+Result<std::unique_ptr<Catalog::Turn>> wait_for_turn(Catalog& catalog, Catalog::Task task) {
   constexpr std::chrono::milliseconds kPause{20};
-  std::unique_ptr<Catalog::Turn> turn;
-  for (int tries = access_ == Access::kWrite ? 50 : 0; !turn && tries > 0; --tries) {
-    turn = TRY(catalog_.take_turn(task_));
-    if (!turn) std::this_thread::sleep_for(kPause);
+  for (int tries = 50;; --tries) {
+    auto turn = TRY(catalog.take_turn(task));
+    if (turn || tries == 0) return turn;
+    std::this_thread::sleep_for(kPause);
   }
+}
+
+Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source) {
+  auto turn = access_ == Access::kWrite ? TRY(wait_for_turn(catalog_, task_)) : nullptr;
   if (turn) {
     TRY(bring_up_to_date(source));
   } else if (!table_ || table_->generation() != source.generation) {

@@ -33,6 +33,9 @@ struct MergeOptions {
   std::stop_token stop;
 };
 
+// Of a task that others are done with in a moment, usually. Null: another has had it for a second.
+Result<std::unique_ptr<Catalog::Turn>> wait_for_turn(Catalog& catalog, Catalog::Task task);
+
 // Not thread-safe; the index that it gives is.
 class FollowedIndex {
  public:

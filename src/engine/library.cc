@@ -181,12 +181,28 @@ bool Library::is_stale() {
   const auto projection = catalog_->projection();
   if (!counts || !projection) return false;
   if (counts->embedded != counts->vectors || (counts->embedded > 0 && !*projection)) return true;
-  const auto text = TextIndex::open(text_path());
+  if (is_in_database() && are_tables_stale(*projection)) return true;
+  const auto text = load_text_index();
   if (!text)
     return text.error().code == ErrorCode::kNotFound || text.error().code == ErrorCode::kCorrupt;
   const auto newest = catalog_->text_seq();
   const auto seq = (*text)->seq();
   return !seq || (newest && *seq != *newest);
+}
+
+bool Library::are_tables_stale(const std::optional<ProjectionRecord>& projection) {
+  const auto version = catalog_->version();
+  const auto is_stale = [&](const char* name, int64_t generation, int64_t newest) {
+    const auto table = VectorTable::open(*catalog_, name, generation);
+    const auto seq = table ? (*table)->seq() : std::optional<int64_t>();
+    return !seq || *seq != newest;
+  };
+  if (!version) return false;
+  if (projection && (is_stale("pictures", projection->id, version->change) ||
+                     is_stale("parts", projection->id, version->details)))
+    return true;
+  const auto meaning = text_model();
+  return meaning && *meaning && is_stale("meanings", (*meaning)->id, version->text);
 }
 
 Result<Manifest> Library::model() const {
@@ -467,7 +483,7 @@ Result<> Library::refresh_pictures() {
 
 Result<std::shared_ptr<TextIndex>> Library::open_text_index() {
   if (const auto current = words_.get()) return current->text;
-  auto opened = TextIndex::open(text_path());
+  auto opened = load_text_index();
   if (!opened && writable_ &&
       (opened.error().code == ErrorCode::kNotFound || opened.error().code == ErrorCode::kCorrupt)) {
     if (opened.error().code == ErrorCode::kCorrupt)
@@ -477,12 +493,27 @@ Result<std::shared_ptr<TextIndex>> Library::open_text_index() {
   return std::shared_ptr<TextIndex>(TRY(std::move(opened)));
 }
 
+Result<std::unique_ptr<TextIndex>> Library::load_text_index() {
+  if (is_in_database()) return TextIndex::over(TRY(catalog_->text_store()));
+  return TextIndex::open(text_path());
+}
+
 Result<std::shared_ptr<TextIndex>> Library::create_text_index() {
   words_.set(nullptr);
+  if (is_in_database()) {
+    TRY(catalog_->clear_text_store());
+    return std::shared_ptr<TextIndex>(TRY(load_text_index()));
+  }
   return std::shared_ptr<TextIndex>(TRY(TextIndex::create(text_path())));
 }
 
 Result<> Library::follow_texts(TextIndex& index) {
+  std::unique_ptr<Catalog::Turn> turn;
+  if (is_in_database()) {
+    turn = TRY(wait_for_turn(*catalog_, Catalog::Task::kTexts));
+    is_behind_ = is_behind_ || !turn;
+    if (!turn) return {};
+  }
   return follow(index, *catalog_,
                 [&](int64_t indexed) { options_.progress("indexing words", indexed, 0); });
 }
@@ -490,6 +521,11 @@ Result<> Library::follow_texts(TextIndex& index) {
 Result<> Library::refresh_words() {
   Lock lock(derive_mu_);
   return publish_words();
+}
+
+Result<std::optional<ModelRecord>> Library::text_model() const {
+  const auto manifest = registry().find(options_.text_model, kTextEmbedding);
+  return manifest ? catalog_->find_model(manifest->digest()) : std::optional<ModelRecord>();
 }
 
 Result<> Library::publish_words() {
@@ -516,10 +552,7 @@ Result<> Library::publish_words() {
   }
   auto next = std::make_shared<Words>();
   next->text = *std::move(text);
-  const auto manifest = registry().find(options_.text_model, kTextEmbedding);
-  const auto model =
-      manifest ? TRY(catalog_->find_model(manifest->digest())) : std::optional<ModelRecord>();
-  if (model) {
+  if (const auto model = TRY(text_model())) {
     next->text_model = model->id;
     next->meaning = TRY(meaning_->follow(
         {.generation = model->id,

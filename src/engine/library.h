@@ -184,6 +184,9 @@ class Library {
   void open_details();
   void open_followed();
   Result<> publish_words();
+  bool are_tables_stale(const std::optional<ProjectionRecord>& projection);
+  Result<std::optional<ModelRecord>> text_model() const;
+  Result<std::unique_ptr<TextIndex>> load_text_index();
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
   Result<> follow_texts(TextIndex& index);

@@ -500,6 +500,7 @@ class Catalog {
   // tables are made if they are not there or of another version; kForbidden if the server lacks
   // pg_trgm and does not let us have it. kReadOnly: kNotFound, kCorrupt (another version).
   Result<std::unique_ptr<TextStore>> text_store();
+  Result<> clear_text_store();  // it shows change 0 then; others see it empty
 
   // ---- what the user says are two pictures, though they look like one
   // None of `others` is the same picture as `id`. kNotFound: one of them is no image;

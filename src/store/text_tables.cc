@@ -543,4 +543,12 @@ Result<std::unique_ptr<TextStore>> open_text_tables(Catalog::Impl& catalog) {
 
 Result<std::unique_ptr<TextStore>> Catalog::text_store() { return open_text_tables(*impl_); }
 
+Result<> Catalog::clear_text_store() {
+  return impl_->run(sql::Mode::kQueue, [](sql::Connection& c) -> Result<> {
+    TRY(c.run("TRUNCATE search_docs, search_words, search_forms"));
+    TRY(c.run("UPDATE search_text_state SET seq = 0, docs = 0"));
+    return {};
+  });
+}
+
 }  // namespace mimeme
