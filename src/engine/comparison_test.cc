@@ -91,6 +91,7 @@ TEST_F(ComparisonTest, OnlyWhatHasComeSinceIsCompared) {
 }
 
 TEST_F(ComparisonTest, WhatMoreIsKnownOfSinceIsComparedAgain) {
+  ONLY_IN_A_FOLDER();
   const ImageId first = add(7, "1.tiff", "x");
   add(8, "2.tiff", "");
   Comparison comparison(*library_);

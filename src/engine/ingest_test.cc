@@ -216,6 +216,7 @@ TEST_F(IngestTest, WhileAPcaIsFittedOthersRefreshAndItCanBeStopped) {
 }
 
 TEST_F(IngestTest, WhatAKilledWriterLeftOfAnIndexIsSweptAway) {
+  ONLY_IN_A_FOLDER();
   add_picture(1);
   run(**open(), options());
   const auto left = root_ / "library/index/vectors.bin.tmp4711";

@@ -173,6 +173,7 @@ TEST_F(MatchTest, OtherWordsAreTheSameTemplate) {
 }
 
 TEST_F(MatchTest, OfATemplateWithManyWordsTheRestDecides) {
+  ONLY_IN_A_FOLDER();
   Grey other = meme(2, 1);
   paste(test_picture(77, kWidth, kHeight * 3 / 4), other, 0, kHeight / 4);
   EXPECT_EQ(answer(match_bytes(jpeg(other))), "template:");
@@ -185,6 +186,7 @@ TEST_F(MatchTest, OfATemplateWithManyWordsTheRestDecides) {
 }
 
 TEST_F(MatchTest, WithoutItsWordsASymmetricPictureIsNotTakenForItsMirrorImage) {
+  ONLY_IN_A_FOLDER();
   Grey symmetric = test_picture(5, kWidth, kHeight);
   for (int y = 0; y < kHeight; ++y)
     for (int x = 0; x < kWidth / 2; ++x)
@@ -240,6 +242,7 @@ TEST_F(MatchTest, LimitMinimumFilterAndExclusionHold) {
 }
 
 TEST_F(MatchTest, WithoutDetailsEmbeddingsDecide) {
+  ONLY_IN_A_FOLDER();
   ASSERT_TRUE(library_->features()->remove(std::vector<ImageId>{1, 2, 3, 4, 5, 6, 7, 8, 9}));
   const auto hits = match_bytes(jpeg(meme(2, 1), 85));
   ASSERT_EQ(hits.size(), 9U);
@@ -247,6 +250,7 @@ TEST_F(MatchTest, WithoutDetailsEmbeddingsDecide) {
 }
 
 TEST_F(MatchTest, WhatIsLookedAtOnceIsNotLookedAtAgainAndWhatGoesIsForgotten) {
+  ONLY_IN_A_FOLDER();
   EXPECT_EQ(learn_words(*library_, {.threads = 1}, {})->looked_at, 0);
   ASSERT_TRUE(library_->catalog().remove_images(std::vector<ImageId>{1}));
   ASSERT_TRUE(library_->refresh());
@@ -256,6 +260,7 @@ TEST_F(MatchTest, WhatIsLookedAtOnceIsNotLookedAtAgainAndWhatGoesIsForgotten) {
 }
 
 TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgain) {
+  ONLY_IN_A_FOLDER();
   ONLY_IN_A_FILE();
   EXPECT_TRUE(check(*library_, {})->clean());
   const int64_t model = (*library_->catalog().active_model())->id;
@@ -284,6 +289,7 @@ TEST_F(MatchTest, CheckForgetsDetailsThatCannotBeReadAndMakesTheIndexOfPartsAgai
 }
 
 TEST_F(MatchTest, WhatWasKeptOfAnotherFileOrModelIsReplaced) {
+  ONLY_IN_A_FOLDER();
   ONLY_IN_A_FILE();
   const int64_t model = (*library_->catalog().active_model())->id;
   auto kept = *library_->features()->get(std::vector<ImageId>{2, 3});

@@ -138,6 +138,10 @@ class FakeLabeller : public Labeller {
   const Labels labels_;
 };
 
+// For what concerns the files of a library that is searched in its folder.
+#define ONLY_IN_A_FOLDER() \
+  if (in_database()) GTEST_SKIP() << "of indexes in a folder"
+
 class LibraryTest : public testing::Test {
  protected:
   void SetUp() override {

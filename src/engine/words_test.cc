@@ -124,6 +124,7 @@ TEST_F(WordsTest, WhatIsReadIsFoundAlsoAfterReopening) {
 }
 
 TEST_F(WordsTest, WhereWordsStandIsKnownWhicheverComesFirst) {
+  ONLY_IN_A_FOLDER();
   const std::string first = add_meme(1, "one line");
   add_picture(2);
   const auto library = opened();
@@ -484,6 +485,7 @@ TEST_F(WordsTest, AModelThatDoesNotOpenLeavesItsStageOutAndTheOthersGoOn) {
 }
 
 TEST_F(WordsTest, DamageInsideTheTextIndexCostsNothing) {
+  ONLY_IN_A_FOLDER();
   for (int i = 0; i < 20; ++i) add_meme(i, "one does not simply " + std::to_string(i));
   {
     const auto library = opened();
@@ -553,6 +555,7 @@ TEST_F(WordsTest, EveryExclusionHoldsAndTheLimitComesAfterTheLeastSimilarity) {
 }
 
 TEST_F(WordsTest, AnIndexThatIsLostOrDamagedIsMadeAgain) {
+  ONLY_IN_A_FOLDER();
   add_meme(1, "one does not simply");
   {
     const auto library = opened();

@@ -111,6 +111,7 @@ TEST_F(WorkerTest, OneThatSeesNoPicturesGivesThemBack) {
 }
 
 TEST_F(WorkerTest, WhatWorkersLookedAtIsFollowed) {
+  ONLY_IN_A_FOLDER();
   for (int i = 0; i < 30; ++i) add_picture(i);
   ASSERT_TRUE(ingest(*library_, {.roots = {pictures()}}, {}));
   const WorkerSummary done = work("one");

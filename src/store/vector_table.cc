@@ -260,12 +260,14 @@ Result<std::vector<ImageId>> VectorTable::known(std::span<const ImageId> ids) co
 
 Result<std::vector<float>> VectorTable::sample(int64_t count) const {
   auto sampled = catalog_.impl_->read([&](sql::Connection& c) -> Result<std::vector<float>> {
-    auto rows = TRY(
-        c.query("SELECT nearby.vec FROM (SELECT min(id) AS first, max(id) AS last FROM " + table_ +
-                    ") AS ends CROSS JOIN generate_series(first, last, greatest(1, (last - "
-                    "first) / ?)) AS at CROSS JOIN LATERAL (SELECT vec FROM " +
-                    table_ + " WHERE id >= at ORDER BY id LIMIT 1) AS nearby",
-                {count}));
+    auto rows = TRY(c.query(
+        "SELECT vec FROM " + table_ + " WHERE id = ANY(ARRAY(SELECT (SELECT id FROM " + table_ +
+            " WHERE id >= at ORDER BY id LIMIT 1) FROM (SELECT min(id) AS first, "
+            "max(id) AS last FROM " +
+            table_ +
+            ") AS ends CROSS JOIN generate_series(first, last, greatest(1, (last - "
+            "first) / ?)) AS at))",
+        {count}));
     std::vector<float> sample;
     while (rows.next()) {
       const auto vec = rows.floats(0);
