@@ -106,10 +106,6 @@ Result<std::unique_ptr<VectorTable>> VectorTable::make(Catalog& catalog, const s
                                                        int64_t generation, int dim) {
   std::unique_ptr<VectorTable> table(new VectorTable(catalog, name, generation));
   TRY(catalog.impl_->run(sql::Mode::kQueue, [&](sql::Connection& c) -> Result<> {
-    TRY(drop_tables(c, name,
-                    "generation <> ? AND EXISTS (SELECT 1 FROM search_vectors v WHERE v.name = ? "
-                    "AND v.generation = ? AND v.completed_at < now() - INTERVAL '1 minute')",
-                    {name, generation, name, generation}));
     const Shards shards = TRY(list_shards(c));
     if (TRY(c.run("INSERT INTO search_vectors (name, generation, dim, shards) SELECT ?, ?, ?, ? "
                   "ON CONFLICT DO NOTHING",
@@ -138,11 +134,15 @@ Result<std::optional<int64_t>> VectorTable::seq() const {
 
 Result<> VectorTable::set_seq(int64_t seq) {
   return catalog_.impl_->run(sql::Mode::kQueue, [&](sql::Connection& c) -> Result<> {
-    TRY(
-        c.run("UPDATE search_vectors SET seq = ?, completed_at = coalesce(completed_at, now()) "
-              "WHERE name = ? AND generation = ?",
-              {seq, name_, generation_}));
-    return {};
+    if (TRY(c.run("UPDATE search_vectors SET seq = ?, completed_at = coalesce(completed_at, now()) "
+                  "WHERE name = ? AND generation = ?",
+                  {seq, name_, generation_})) == 0)
+      return gone({ErrorCode::kNotFound, ""});
+    return drop_tables(
+        c, name_,
+        "generation <> ? AND EXISTS (SELECT 1 FROM search_vectors v WHERE v.name = ? "
+        "AND v.generation = ? AND v.completed_at < now() - INTERVAL '1 minute')",
+        {name_, generation_, name_, generation_});
   });
 }
 

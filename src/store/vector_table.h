@@ -27,8 +27,7 @@ class VectorTable : public VectorIndex {
   // "pictures" and a generation. kNotFound.
   static Result<std::unique_ptr<VectorTable>> open(Catalog& catalog, const std::string& name,
                                                    int64_t generation);
-  // The same; an empty one if there is none. Those of other generations go once this one has been
-  // complete for a minute: by then every server has taken it over.
+  // The same; an empty one if there is none.
   static Result<std::unique_ptr<VectorTable>> make(Catalog& catalog, const std::string& name,
                                                    int64_t generation, int dim);
   // Takes all generations away.
@@ -36,6 +35,8 @@ class VectorTable : public VectorIndex {
 
   // The last change of the catalog that it shows at least; none: it was never complete.
   Result<std::optional<int64_t>> seq() const;
+  // From now on. Tables of other generations go once this one has been complete for a minute: by
+  // then every server has taken it over.
   Result<> set_seq(int64_t seq);
   // Builds the graph, if nobody has, while others search and write: pgvector keeps it up from then
   // on. REQUIRES: one at a time. Takes long; kUnavailable: a stop was requested. kUnsupported for

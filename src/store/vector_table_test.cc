@@ -181,17 +181,18 @@ TEST_F(VectorTableTest, AnotherGenerationTakesItsPlaceAMinuteLater) {
   EXPECT_EQ(VectorTable::open(*catalog_, "pictures", 2).error().code, ErrorCode::kNotFound);
   const auto next = must(VectorTable::make(*catalog_, "pictures", 2, 3));
   must(next->set_seq(6));
-  must(VectorTable::make(*catalog_, "pictures", 2, 3));
+  must(next->set_seq(7));
   EXPECT_EQ(search(row(0), {.limit = 1}), Ids{10});  // still there, for who has not noticed
 
   const auto database = must(sql::Database::open(path(), sql::Database::Access::kReadWrite));
   must(must(database->lease())
            ->run("UPDATE search_vectors SET completed_at = now() - INTERVAL '2 minutes'"));
-  must(VectorTable::make(*catalog_, "pictures", 2, 3));
+  must(next->set_seq(8));
   EXPECT_EQ(table_->search(row(0), {.limit = 1}).error().code, ErrorCode::kConflict);
   EXPECT_EQ(table_->row(10).error().code, ErrorCode::kConflict);
   EXPECT_EQ(table_->add(Ids{10}, row(0)).error().code, ErrorCode::kConflict);
   EXPECT_EQ(must(table_->seq()), std::nullopt);
+  EXPECT_EQ(table_->set_seq(9).error().code, ErrorCode::kConflict);
   must(VectorTable::drop(*catalog_, "pictures"));
   EXPECT_EQ(VectorTable::open(*catalog_, "pictures", 2).error().code, ErrorCode::kNotFound);
 }
