@@ -59,17 +59,19 @@ class VectorIndex {
   // Whether rows are found by walking a graph, approximately; else every search is exact.
   virtual bool has_graph() const = 0;
 
-  // rows: ids.size() × dim(). An id that is there already gets the new row. Ids are not 0.
+  // rows: ids.size() × dim(). An id that is there already gets the new row. Ids are not 0, and
+  // each is there once.
   virtual Result<> add(std::span<const ImageId> ids, std::span<const float> rows) = 0;
   // Unknown ids are passed over.
   virtual Result<> remove(std::span<const ImageId> ids) = 0;
 
   // Nearest first; equal similarities by id. query: dim() floats. There are min(limit, how many
-  // pass) hits; a table's graph may come to fewer if 1 in 1,000 passes and `among` is not said.
+  // pass) hits; a table comes to fewer if those that pass are rare and `among` is not said.
   virtual Result<std::vector<Hit>> search(std::span<const float> query,
                                           const SearchOptions& options) const = 0;
-  // The row as it is stored (f16 precision), or empty.
-  virtual Result<std::vector<float>> row(ImageId id) const = 0;
+  // Of each of `ids` the row as it is stored (f16 precision), or an empty one.
+  virtual Result<std::vector<std::vector<float>>> rows(std::span<const ImageId> ids) const = 0;
+  Result<std::vector<float>> row(ImageId id) const { return TRY(rows({&id, 1})).front(); }
   // Those of `ids` that have a row, in their order.
   virtual Result<std::vector<ImageId>> known(std::span<const ImageId> ids) const = 0;
   // About `count` of the rows, spread evenly: n × dim(). What is typical of them all.

@@ -25,10 +25,11 @@ Result<int64_t> suggest_categories(Library& library, std::span<const ImageId> na
   std::vector<CategorySuggestion> suggestions;
   for (const ImageText& text : TRY(library.catalog().texts(named))) {
     if (text.category.empty()) continue;
-    const auto vector = TRY(library.catalog().vector(text.id));
-    if (!vector) continue;  // not yet
+    const auto query = query_by_id(library, text.id, By::kVector);
+    if (!query && query.error().code == ErrorCode::kNotFound) continue;  // not yet
+    if (!query) return query.error();
     const SimilarOptions family{.limit = 10'000, .min_similarity = threshold, .exclude = {text.id}};
-    for (const Hit& hit : TRY(nearest(library, {.vector = *vector}, family)))
+    for (const Hit& hit : TRY(nearest(library, *query, family)))
       suggestions.push_back({.id = hit.id, .name = text.category, .similarity = hit.similarity});
   }
   return library.catalog().suggest_categories(suggestions);
@@ -51,9 +52,10 @@ Result<int64_t> suggest_categories_since(Library& library, int64_t seq) {
     std::vector<CategorySuggestion> suggestions;
     for (const ImageText& text : page.texts) {
       if (!text.category.empty() || !text.suggested_category.empty()) continue;
-      const auto vector = TRY(catalog.vector(text.id));
-      if (!vector) continue;  // not yet
-      for (const Hit& hit : TRY(nearest(library, {.vector = *vector}, nearest_named)))
+      const auto query = query_by_id(library, text.id, By::kVector);
+      if (!query && query.error().code == ErrorCode::kNotFound) continue;  // not yet
+      if (!query) return query.error();
+      for (const Hit& hit : TRY(nearest(library, *query, nearest_named)))
         suggestions.push_back(
             {.id = text.id, .name = named.at(hit.id), .similarity = hit.similarity});
     }

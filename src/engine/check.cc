@@ -28,11 +28,10 @@ Result<bool> agrees(const VectorIndex& index,
     rows += static_cast<int64_t>(page.ids.size());
     const std::vector<float> stored = to_float(to_half(page.rows));
     const auto dim = static_cast<size_t>(index.dim());
-    for (size_t i = 0; i < page.ids.size(); ++i) {
-      const auto row = std::span(stored).subspan(i * dim, dim);
-      const std::vector<float> indexed = TRY(index.row(page.ids[i]));
-      if (!std::equal(row.begin(), row.end(), indexed.begin(), indexed.end())) return false;
-    }
+    const auto indexed = index.rows(page.ids);
+    if (!indexed) return false;
+    for (size_t i = 0; i < page.ids.size(); ++i)
+      if (!std::ranges::equal(std::span(stored).subspan(i * dim, dim), (*indexed)[i])) return false;
     options.progress(what, rows, index.size());
   }
   return index.size() == rows;
@@ -85,10 +84,12 @@ Result<bool> parts_agree(Library& library, const CheckOptions& options, CheckRep
   if (!searchable->parts->verify()) return false;
   int64_t parts = 0;
   for (int64_t seq = 0;;) {
-    const auto page = TRY(library.details()->parts_since(seq, kPage, searchable->record.model));
+    const auto page = TRY(library.details()->parts_since(seq, kPage, searchable->record.model,
+                                                         searchable->record.input_dim));
     if (page.ids.empty()) break;
     seq = page.seq;
-    if (TRY(searchable->parts->known(page.ids)) != page.ids) return false;
+    const auto known = searchable->parts->known(page.ids);
+    if (!known || *known != page.ids) return false;
     parts += std::ssize(page.ids);
     options.progress("checking the index of parts", parts, searchable->parts->size());
   }
@@ -185,6 +186,9 @@ Result<CheckReport> check(Library& library, const CheckOptions& options) {
   }
   TRY(check_details(library, options, report));
   for (const auto& [name, index, agree] : kDerived) {
+    if (TRY(agree(library, options, report))) continue;
+    // On a server others may have been at work meanwhile.
+    TRY(library.refresh());
     if (TRY(agree(library, options, report))) continue;
     TRY(library.rebuild(index));
     if (TRY(agree(library, options, report))) {

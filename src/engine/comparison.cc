@@ -218,7 +218,9 @@ Result<Links> Comparison::mutual(float least) const {
   std::vector<ImageId> all;
   {
     Lock lock(mu_);
-    for (const auto& [id, hits] : found_.hits) all.push_back(id);
+    for (const auto& [id, hits] : found_.hits)
+      if (std::ranges::any_of(hits, [&](const Link& hit) { return hit.similarity >= least; }))
+        all.push_back(id);
   }
   const auto known = TRY(searchable->index->known(all));
   const std::unordered_set<ImageId> are_there(known.begin(), known.end());

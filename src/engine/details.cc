@@ -28,7 +28,8 @@ Result<std::vector<ImageId>> Details::images_read(ImageId after, int limit) cons
                : catalog_->images_with_details(Catalog::Details::kRead, after, limit);
 }
 
-Result<FeatureStore::PartRows> Details::parts_since(int64_t seq, int limit, ModelId model) const {
+Result<FeatureStore::PartRows> Details::parts_since(int64_t seq, int limit, ModelId model,
+                                                    int dim) const {
   if (file_) return file_->parts_since(seq, limit, model);
   FeatureStore::PartRows rows{.ids = {}, .rows = {}, .seq = seq};
   while (rows.ids.empty()) {  // a page of pictures without parts is not the end
@@ -37,8 +38,9 @@ Result<FeatureStore::PartRows> Details::parts_since(int64_t seq, int limit, Mode
     rows.seq = page.seq;
     for (const StoredFeatures& one : page.details) {
       for (size_t n = 0; n < std::min<size_t>(one.parts.size(), kMaxParts); ++n) {
-        rows.ids.push_back(part_id(one.image, n));
         const std::vector<Half>& row = one.parts[n].embedding;
+        if (std::cmp_not_equal(row.size(), dim)) continue;
+        rows.ids.push_back(part_id(one.image, n));
         rows.rows.insert(rows.rows.end(), row.begin(), row.end());
       }
     }

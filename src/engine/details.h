@@ -31,8 +31,8 @@ class Details {
   Result<std::vector<ImageId>> images_read(ImageId after, int limit) const;
 
   // For an index that follows the parts, as the catalog's vectors_since and removals_since: ids by
-  // part_id().
-  Result<FeatureStore::PartRows> parts_since(int64_t seq, int limit, ModelId model) const;
+  // part_id(). dim: of the model; what has another length in the catalog is left out.
+  Result<FeatureStore::PartRows> parts_since(int64_t seq, int limit, ModelId model, int dim) const;
   Result<Catalog::Removals> part_removals_since(int64_t seq) const;
 
  private:

@@ -24,11 +24,12 @@ bool is_due(int64_t unsaved, int64_t size) {
   return unsaved > std::min(size / 16, std::max<int64_t>(4096, size / 64));
 }
 
-// Adds to the index what the source has after `seq`, and returns up to which change it has read.
-// None: the source knows of fewer changes. An older copy of the catalog was put in place then, and
-// what came after it is not known to that.
+// Adds to the index what the source has after `seq`, tells up to which change it shows it after
+// each page, and returns up to which at the end. None: the source knows of fewer changes. An older
+// copy of the catalog was put in place then, and what came after it is not known to that.
 Result<std::optional<int64_t>> catch_up(VectorIndex& index, int64_t seq,
-                                        const FollowedIndex::Source& source) {
+                                        const FollowedIndex::Source& source,
+                                        const std::function<Result<>(int64_t seq)>& reached) {
   const auto removals = TRY(source.removals_since(seq));
   if (removals.seq < seq) return std::optional<int64_t>();
   TRY(index.remove(removals.ids));
@@ -40,8 +41,9 @@ Result<std::optional<int64_t>> catch_up(VectorIndex& index, int64_t seq,
     TRY(index.add(page.ids, page.rows));
     seq = page.seq;
     source.progress(index.size());
+    // Not beyond the removals that were read: one may have come since.
+    TRY(reached(std::min(seq, removals.seq)));
   }
-  // Not the last row's: a removal may have come between the two readings.
   return std::optional(removals.seq);
 }
 
@@ -65,11 +67,12 @@ Result<std::shared_ptr<VectorIndex>> FollowedFile::follow(const Source& source) 
   if (index_->isa() == "serial")
     log(LogLevel::kWarning, "search runs without the CPU's vector unit");
 
-  auto reached = TRY(catch_up(*index_, stamp_.seq, source), path_);
+  const auto note = [](int64_t) { return Result<>(); };
+  auto reached = TRY(catch_up(*index_, stamp_.seq, source, note), path_);
   if (!reached) {
     merging_ = {};
     index_ = make_index(source.dim);
-    reached = TRY(catch_up(*index_, 0, source), path_);
+    reached = TRY(catch_up(*index_, 0, source, note), path_);
   }
   stamp_.seq = reached.value_or(0);
   log(LogLevel::kDebug, path_ + ": " + std::to_string(index_->size()) + " vectors, " +
@@ -116,55 +119,69 @@ Result<std::unique_ptr<Catalog::Turn>> wait_for_turn(Catalog& catalog, Catalog::
 }
 
 Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source) {
-  auto turn = access_ == Access::kWrite ? TRY(wait_for_turn(catalog_, task_)) : nullptr;
-  if (turn) {
-    TRY(bring_up_to_date(source));
-  } else if (!table_ || table_->generation() != source.generation) {
+  if (table_ && table_->generation() != source.generation) {
+    building_ = {};  // of another one: stopped, and waited for
+    is_building_ = false;
+    table_ = nullptr;
+  }
+  if (access_ == Access::kWrite)
+    if (const auto turn = TRY(wait_for_turn(catalog_, task_))) {
+      TRY(bring_up_to_date(source));
+      build_graph_if_due();
+      return std::shared_ptr<VectorIndex>(table_);
+    }
+  if (!table_ || !TRY(table_->reload())) {
     auto opened = VectorTable::open(catalog_, name_, source.generation);
     if (!opened && opened.error().code == ErrorCode::kNotFound)
       return std::shared_ptr<VectorIndex>();
-    std::shared_ptr<VectorTable> table = TRY(std::move(opened));
-    if (!TRY(table->seq())) return std::shared_ptr<VectorIndex>();
-    table_ = std::move(table);
+    table_ = TRY(std::move(opened));
   }
-  turn = nullptr;
+  const auto state = TRY(table_->reload());
+  return state && state->is_complete ? std::shared_ptr<VectorIndex>(table_)
+                                     : std::shared_ptr<VectorIndex>();
+}
 
+Result<> FollowedTable::bring_up_to_date(const Source& source) {
+  std::optional<VectorTable::State> state;
+  if (table_) state = TRY(table_->reload());
+  if (!state) {  // another process may have discarded it, too
+    table_ = TRY(VectorTable::make(catalog_, name_, source.generation, source.dim));
+    state = TRY(table_->reload());
+    if (!state) return Error{ErrorCode::kConflict, "the index of " + name_ + " was made anew"};
+  }
+  const auto reached = TRY(catch_up(*table_, state->seq, source,
+                                    [&](int64_t seq) -> Result<> {
+                                      if (options_.stop.stop_requested())
+                                        return Error{ErrorCode::kCancelled, "stopped"};
+                                      return table_->set_state({seq, state->is_complete});
+                                    }),
+                           name_);
+  if (!reached) {
+    TRY(discard());
+    return bring_up_to_date(source);
+  }
+  if (*reached == state->seq && state->is_complete) return {};
+  return table_->set_state({*reached, true});
+}
+
+void FollowedTable::build_graph_if_due() {
   // As of a file's graph (IndexOptions): fewer are compared as quickly.
   constexpr int64_t kGraphFrom = 10'000;
-  if (access_ == Access::kRead || table_->has_graph() || table_->size() < kGraphFrom ||
+  if (table_->has_graph() || table_->size() < kGraphFrom ||
       table_->dim() > VectorTable::kMostGraphDims || is_building_.exchange(true))
-    return std::shared_ptr<VectorIndex>(table_);
+    return;
   const auto build = [this, table = table_](const std::stop_token& stop) {
-    const auto built = [&]() -> Result<> {
-      const auto own = TRY(catalog_.take_turn(Catalog::Task::kGraphs));
-      return own ? table->build_graph(stop) : Result<>();
-    }();
-    if (built) {
-      is_building_ = false;
-    } else if (!stop.stop_requested()) {  // not tried again: it would fail again, after hours
+    const auto built = table->build_graph(stop);
+    const auto code = built ? ErrorCode::kUnavailable : built.error().code;
+    if (!built && !stop.stop_requested())
       log(LogLevel::kWarning, name_ + ": every row is compared: " + built.error().message);
-    }
+    // Else it is not tried again: it would fail again, after hours.
+    if (code == ErrorCode::kUnavailable || code == ErrorCode::kConflict) is_building_ = false;
   };
   if (options_.when == Merge::kAtOnce)
     build(options_.stop);
   else
     building_ = std::jthread(build);
-  return std::shared_ptr<VectorIndex>(table_);
-}
-
-Result<> FollowedTable::bring_up_to_date(const Source& source) {
-  std::optional<int64_t> seq;
-  if (table_ && table_->generation() == source.generation) seq = TRY(table_->seq());
-  if (!seq) {  // another process may have discarded it, too
-    table_ = TRY(VectorTable::make(catalog_, name_, source.generation, source.dim));
-    seq = TRY(table_->seq());
-  }
-  auto reached = TRY(catch_up(*table_, seq.value_or(0), source), name_);
-  if (!reached) {
-    TRY(discard());
-    return bring_up_to_date(source);
-  }
-  return reached == seq ? Result<>() : table_->set_seq(*reached);
 }
 
 Result<> FollowedTable::discard() {

@@ -97,6 +97,7 @@ class FollowedTable : public FollowedIndex {
 
  private:
   Result<> bring_up_to_date(const Source& source);
+  void build_graph_if_due();
 
   Catalog& catalog_;
   const std::string name_;

@@ -8,6 +8,9 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/must.h"
+#include "store/test_schema.h"
+
 namespace mimeme {
 namespace {
 
@@ -104,6 +107,65 @@ TEST_F(FollowedIndexTest, AMergeOfWhatIsOutOfDateIsGivenUp) {
   ASSERT_TRUE(followed.discard());
   EXPECT_FALSE(fs::exists(path()));
   EXPECT_EQ(rows_in_file(20), -1);
+}
+
+class FollowedTableTest : public FollowedIndexTest {
+ protected:
+  void SetUp() override {
+    ONLY_ON_A_SERVER();
+    FollowedIndexTest::SetUp();
+    catalog_ = must(Catalog::open(schema_.address(), Catalog::Access::kReadWrite));
+    other_ = must(Catalog::open(schema_.address(), Catalog::Access::kReadWrite));
+  }
+  static FollowedTable table(Catalog& catalog,
+                             FollowedTable::Access access = FollowedTable::Access::kWrite) {
+    return {catalog, "pictures", Catalog::Task::kPictures, access, {}};
+  }
+
+  TestSchema schema_;
+  std::unique_ptr<Catalog> catalog_, other_;  // as two processes have it
+};
+
+TEST_F(FollowedTableTest, WhatAnotherProcessMakesIsTakenOver) {
+  auto one = table(*catalog_), two = table(*other_);
+  auto reader = table(*other_, FollowedTable::Access::kRead);
+  EXPECT_EQ(must(reader.follow(source(1, 0))), nullptr);
+  ASSERT_NE(must(two.follow(source(1, 0))), nullptr);  // made while it was empty
+  EXPECT_EQ(must(one.follow(source(1, 500)))->size(), 500);
+  const auto index = must(two.follow(source(1, 500)));
+  EXPECT_EQ(index->size(), 500);
+  EXPECT_EQ(must(one.follow(source(1, 520)))->size(), 520);
+  EXPECT_EQ(must(reader.follow(source(1, 520)))->size(), 520);
+  EXPECT_EQ(must(index->search(std::vector<float>(kDim, 1), {.limit = 1000})).size(), 520U);
+
+  // Another generation is beside it until everyone has it; one that was discarded is made anew.
+  EXPECT_EQ(must(one.follow(source(2, 30)))->size(), 30);
+  EXPECT_EQ(must(index->search(std::vector<float>(kDim, 1), {.limit = 1000})).size(), 520U);
+  EXPECT_EQ(must(reader.follow(source(2, 30)))->size(), 30);
+  ASSERT_TRUE(one.discard());
+  EXPECT_EQ(index->search(std::vector<float>(kDim, 1), {}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(must(reader.follow(source(2, 30))), nullptr);
+  EXPECT_EQ(must(two.follow(source(2, 30)))->size(), 30);
+}
+
+TEST_F(FollowedTableTest, OneThatIsBeingFilledIsNotSearched) {
+  auto one = table(*catalog_), two = table(*other_);
+  auto broken = source(1, 500);
+  int pages = 0;
+  broken.rows_since = [&, whole = broken.rows_since](int64_t seq) -> Result<FloatRows> {
+    if (++pages == 4) return Error{ErrorCode::kUnavailable, "the server went"};
+    return whole(seq);
+  };
+  EXPECT_EQ(one.follow(broken).error().code, ErrorCode::kUnavailable);
+  {
+    const auto turn = must(other_->take_turn(Catalog::Task::kPictures));
+    EXPECT_EQ(must(one.follow(source(1, 500))), nullptr);
+  }
+  // What was done of it is not done again.
+  pages = 10;
+  EXPECT_EQ(must(two.follow(broken))->size(), 500);
+  EXPECT_EQ(pages, 13) << "two pages and the end";
+  EXPECT_EQ(must(one.follow(source(1, 500)))->size(), 500);
 }
 
 }  // namespace

@@ -76,6 +76,11 @@ Result<std::unique_ptr<Library>> Library::open(LibraryOptions options, Access ac
 }
 
 Result<> Library::reopen(Access access) {
+  // What has the catalog goes before it.
+  searchable_.set(nullptr);
+  words_.set(nullptr);
+  for (auto* const followed : {&vectors_, &parts_, &meaning_}) followed->reset();
+  details_ = nullptr;
   catalog_.reset();
   lock_.reset();
   writable_ = access != Access::kRead;
@@ -194,8 +199,9 @@ bool Library::are_tables_stale(const std::optional<ProjectionRecord>& projection
   const auto version = catalog_->version();
   const auto is_stale = [&](const char* name, int64_t generation, int64_t newest) {
     const auto table = VectorTable::open(*catalog_, name, generation);
-    const auto seq = table ? (*table)->seq() : std::optional<int64_t>();
-    return !seq || *seq != newest;
+    if (!table) return true;
+    const auto state = (*table)->reload();
+    return !state || !*state || !(*state)->is_complete || (*state)->seq != newest;
   };
   if (!version) return false;
   if (projection && (is_stale("pictures", projection->id, version->change) ||
@@ -322,7 +328,11 @@ Result<> Library::rebuild(Index index) {
     return publish();
   }
   if (index == Index::kMeaning) TRY(meaning_->discard());
-  if (index == Index::kText) TRY(create_text_index());
+  if (index == Index::kText) {
+    const auto turn = TRY(take_text_turn());
+    if (!turn) return Error{ErrorCode::kBusy, "another process is at work on the text index"};
+    TRY(create_text_index());
+  }
   return publish_words();
 }
 
@@ -370,7 +380,6 @@ Result<> Library::replace_projection(ProjectionRecord record) {
 
 Result<> Library::publish() {
   if (options_.search_in == LibraryOptions::SearchIn::kNowhere) return {};
-  is_behind_ = false;
   return again_if_superseded([&] { return publish_projection(); });
 }
 
@@ -442,17 +451,20 @@ Result<std::shared_ptr<VectorIndex>> Library::follow_parts(const Searchable& by)
        .dim = by.record.output_dim,
        .removals_since = [&](int64_t seq) { return details_->part_removals_since(seq); },
        .rows_since = [&](int64_t seq) -> Result<FloatRows> {
-         auto page = TRY(details_->parts_since(seq, kPage, by.record.model));
+         auto page = TRY(details_->parts_since(seq, kPage, by.record.model, by.record.input_dim));
          if (page.rows.size() != page.ids.size() * static_cast<size_t>(by.record.input_dim))
            return Error{ErrorCode::kCorrupt, "details are damaged: run `mimeme check`"};
          return FloatRows{
              .ids = std::move(page.ids), .rows = by.project(to_float(page.rows)), .seq = page.seq};
        },
        .progress = [](int64_t) {}});
-  if (followed && !*followed) is_behind_ = true;
-  if (followed) return followed;
-  log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
-  return std::shared_ptr<VectorIndex>();
+  if (!followed)
+    log(LogLevel::kWarning, "parts of pictures are not searched: " + followed.error().message);
+  if (followed && *followed) return followed;
+  is_behind_ = is_in_database();
+  const auto before = searchable_.get();
+  return before && before->record.id == by.record.id ? before->parts
+                                                     : std::shared_ptr<VectorIndex>();
 }
 
 std::string Library::uploads() const {
@@ -463,9 +475,11 @@ std::string Library::uploads() const {
 Result<> Library::catch_up() {
   const Catalog::Version version = TRY(catalog_->version());  // first: it brings a replica on
   TRY(access_keys_->reload());
-  if (version != followed_ || is_behind_) {
-    TRY(refresh_pictures());
-    TRY(refresh_words());
+  if (is_behind_.exchange(false) || version != followed_) {
+    auto refreshed = refresh_pictures();
+    if (refreshed) refreshed = refresh_words();
+    is_behind_ = is_behind_ || !refreshed;
+    TRY(std::move(refreshed));
     followed_ = version;
   }
   // Who embedded a picture projects it; but he may have been killed before.
@@ -507,13 +521,12 @@ Result<std::shared_ptr<TextIndex>> Library::create_text_index() {
   return std::shared_ptr<TextIndex>(TRY(TextIndex::create(text_path())));
 }
 
+Result<std::unique_ptr<Catalog::Turn>> Library::take_text_turn() {
+  if (is_in_database()) return wait_for_turn(*catalog_, Catalog::Task::kTexts);
+  return std::make_unique<Catalog::Turn>();  // the folder's lock is enough
+}
+
 Result<> Library::follow_texts(TextIndex& index) {
-  std::unique_ptr<Catalog::Turn> turn;
-  if (is_in_database()) {
-    turn = TRY(wait_for_turn(*catalog_, Catalog::Task::kTexts));
-    is_behind_ = is_behind_ || !turn;
-    if (!turn) return {};
-  }
   return follow(index, *catalog_,
                 [&](int64_t indexed) { options_.progress("indexing words", indexed, 0); });
 }
@@ -531,9 +544,12 @@ Result<std::optional<ModelRecord>> Library::text_model() const {
 Result<> Library::publish_words() {
   if (options_.search_in == LibraryOptions::SearchIn::kNowhere) return {};
   auto text = open_text_index();
-  if (text && writable_) {
+  const auto turn = text && writable_ ? TRY(take_text_turn()) : nullptr;
+  is_behind_ = is_behind_ || (text && writable_ && !turn);
+  if (turn) {
     auto followed = follow_texts(**text);
-    const auto is_of_index = [](ErrorCode code) {  // not of the catalog that it follows
+    const auto is_of_index = [&](ErrorCode code) {  // not of the catalog that it follows
+      if (is_in_database()) return code == ErrorCode::kCorrupt;  // and others search it
       return code != ErrorCode::kIo && code != ErrorCode::kBusy &&
              code != ErrorCode::kUnavailable && code != ErrorCode::kForbidden;
     };
@@ -544,6 +560,7 @@ Result<> Library::publish_words() {
     }
     TRY(followed);
   }
+  if (!text && is_in_database() && text.error().code != ErrorCode::kNotFound) return text.error();
   if (!text) {
     // Search by picture does not need it.
     log(LogLevel::kDebug, "no search by words: " + text.error().message);

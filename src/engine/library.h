@@ -189,6 +189,7 @@ class Library {
   Result<std::unique_ptr<TextIndex>> load_text_index();
   Result<std::shared_ptr<TextIndex>> open_text_index();
   Result<std::shared_ptr<TextIndex>> create_text_index();
+  Result<std::unique_ptr<Catalog::Turn>> take_text_turn();
   Result<> follow_texts(TextIndex& index);
   Result<> replace_projection(ProjectionRecord record);
   std::string text_path() const { return options_.directory + "/index/text.db"; }

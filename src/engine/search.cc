@@ -31,7 +31,7 @@ Query query_by_look(const Library& library, std::shared_ptr<const QueryLook> loo
           .space = searchable};
 }
 
-Result<Query> query_by_id(Library& library, ImageId id) {
+Result<Query> query_by_id(Library& library, ImageId id, By by) {
   const auto searchable = library.searchable();
   // Not the vector that the catalog has: it may be of a projection that this process has not yet.
   const auto embedding = searchable ? TRY(library.catalog().embedding(id, searchable->record.model))
@@ -42,7 +42,7 @@ Result<Query> query_by_id(Library& library, ImageId id) {
   Query query{
       .vector = searchable->project(to_float(*embedding)), .image = id, .space = searchable};
   const Details* const details = library.details();
-  if (!details) return query;
+  if (!details || by == By::kVector) return query;
   auto stored = TRY(details->get({&id, 1}));
   if (stored.empty()) return query;
   stored.front().parts = TRY(details->parts(id, searchable->record.model));

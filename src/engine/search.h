@@ -73,8 +73,10 @@ struct Query {
 // The query for what was looked at. Without vectors in a library without vectors. REQUIRES: `look`
 // is not of an image that is kept.
 Query query_by_look(const Library& library, std::shared_ptr<const QueryLook> look);
-// The query for an image of the library: nothing is decoded. kNotFound.
-Result<Query> query_by_id(Library& library, ImageId id);
+// The query for an image of the library: nothing is decoded. kNotFound: no such image, or it has
+// not been embedded yet. For nearest() its vector is enough.
+enum class By { kAll, kVector };
+Result<Query> query_by_id(Library& library, ImageId id, By by = By::kAll);
 // The query for a file. One whose bytes the library knows is not decoded; else `encoder` embeds it.
 Result<Query> query_by_file(Library& library, const std::string& path, const DecodeLimits& limits,
                             const std::function<Result<const ImageEncoder*>()>& encoder);

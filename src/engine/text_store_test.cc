@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "base/must.h"
 #include "index/text_index.h"
 #include "store/catalog.h"
 #include "store/sql.h"
@@ -24,13 +25,6 @@ namespace fs = std::filesystem;
 using Ids = std::vector<ImageId>;
 using Documents = std::vector<TextDocument>;
 using Strings = std::vector<std::string>;
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-void must(Result<> result) { EXPECT_TRUE(result.ok()) << result.error().message; }
 
 // All that a search tells, to compare.
 std::string told(const std::vector<TextHit>& hits) {
@@ -400,10 +394,12 @@ TEST_F(TextStoreTest, WhoOnlyReadsMakesNothing) {
   EXPECT_EQ(index->remove(Ids{1}, 2).error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST_F(TextStoreTest, AnotherVersionIsMadeAnew) {
+TEST_F(TextStoreTest, AnOlderVersionIsMadeAnewAndANewerOneLeftAlone) {
   upsert({{.id = 1, .ocr = "words"}});
   EXPECT_EQ(must(open()->count()), 1) << "the same is kept";
   run("UPDATE search_text_state SET format = 999");
+  EXPECT_EQ(catalog_->text_store().error().code, ErrorCode::kConflict);
+  run("UPDATE search_text_state SET format = -1");
   const auto another = [&](ErrorCode code) { EXPECT_EQ(code, ErrorCode::kConflict); };
   another(tables_->seq().error().code);
   another(tables_->upsert(Documents{{.id = 2}}, 2).error().code);

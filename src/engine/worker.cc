@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -15,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPoll{1};           // of a queue that is empty
 constexpr std::chrono::seconds kProjectEvery{10};  // what was embedded is searchable after that
-constexpr std::chrono::seconds kLookForWords{10};  // asking what lacks words reads the catalog
+constexpr std::chrono::seconds kLookForWords{10};  // asking what lacks words reads whole tables
 constexpr std::chrono::seconds kPause{10};         // when the server, or a disk, is away
 constexpr int kMostAway = 8;
 
@@ -78,6 +79,8 @@ class Worker {
     }
     if (!options_.words || options_.pipeline.stop.stop_requested()) return worked;
     if (!worked && Clock::now() - looked_for_words_ < kLookForWords) return false;
+    const Catalog::Version version = TRY(catalog_.version());
+    if (!worked && version == nothing_lacks_ && !TRY(is_anything_waiting())) return false;
     WordsSummary words = TRY(learn_words(library_,
                                          {.threads = options_.pipeline.encode_threads,
                                           .limits = options_.pipeline.limits,
@@ -93,7 +96,14 @@ class Worker {
     summary_.words.described += words.described;
     summary_.words.embedded += words.embedded;
     summary_.words.failed += words.failed;
-    return worked || words.looked_at + words.read + words.described + words.embedded > 0;
+    const bool any = words.looked_at + words.read + words.described + words.embedded > 0;
+    nothing_lacks_ = any ? Catalog::Version{} : version;
+    return worked || any;
+  }
+
+  Result<bool> is_anything_waiting() {
+    const auto stages = TRY(catalog_.queue());
+    return std::ranges::any_of(stages, [](const auto& stage) { return stage.waiting > 0; });
   }
 
   Result<> settle(std::span<const IngestResult> batch) {
@@ -137,6 +147,7 @@ class Worker {
   WorkerSummary summary_;
   std::set<std::string> left_out_;  // was said
   int away_ = 0;                    // files in a row that could not be read
+  Catalog::Version nothing_lacks_;  // in this state of the catalog, but for what is in the queue
   Clock::time_point projected_ = Clock::now(), looked_for_words_;
   Leases leases_;
 };

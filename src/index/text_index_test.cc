@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "base/must.h"
 #include "core/spelling.h"
 
 namespace mimeme {
@@ -20,13 +21,6 @@ namespace {
 
 using Ids = std::vector<ImageId>;
 using Documents = std::vector<TextDocument>;
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-void must(Result<> result) { EXPECT_TRUE(result.ok()) << result.error().message; }
 
 class TextIndexTest : public testing::Test {
  protected:

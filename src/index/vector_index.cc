@@ -79,14 +79,11 @@ class Index : public FileIndex {
     return search.take();
   }
 
-  Result<std::vector<float>> row(ImageId id) const override {
+  Result<std::vector<std::vector<float>>> rows(std::span<const ImageId> ids) const override {
     std::shared_lock lock(mu_);
-    if (const Half* row = recent_.find(id)) return to_float({row, width()});
-    const uint32_t position = file_ ? file_->find(id) : kNoRow;
-    std::vector<Half> row(width());
-    if (position == kNoRow || gone_[position] || !file_->read_row(position, row))
-      return std::vector<float>();
-    return to_float(row);
+    std::vector<std::vector<float>> rows;
+    for (const ImageId id : ids) rows.push_back(find_row(id));
+    return rows;
   }
 
   Result<std::vector<ImageId>> known(std::span<const ImageId> ids) const override {
@@ -151,6 +148,14 @@ class Index : public FileIndex {
   size_t width() const { return static_cast<size_t>(dim_); }
 
   // What follows REQUIRES mu_, shared or, where it is not const, alone.
+
+  std::vector<float> find_row(ImageId id) const {
+    if (const Half* row = recent_.find(id)) return to_float({row, width()});
+    const uint32_t position = file_ ? file_->find(id) : kNoRow;
+    std::vector<Half> row(width());
+    if (position == kNoRow || gone_[position] || !file_->read_row(position, row)) return {};
+    return to_float(row);
+  }
 
   size_t living_in_file() const { return file_ ? file_->living() - gone_count_ : 0; }
   bool is_alive(uint32_t position) const {

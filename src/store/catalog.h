@@ -358,8 +358,8 @@ class Catalog {
   struct Turn {
     virtual ~Turn() = default;
   };
-  // The last five: bringing that table of a search inside the server up to date; building a graph.
-  enum class Task { kProjecting, kEmbeddingTexts, kPictures, kParts, kMeanings, kTexts, kGraphs };
+  // The last four: bringing that table of a search inside the server up to date.
+  enum class Task { kProjecting, kEmbeddingTexts, kPictures, kParts, kMeanings, kTexts };
   Result<std::unique_ptr<Turn>> take_turn(Task task);
   Result<std::optional<ProjectionRecord>> projection();
   // Starts a new generation of vectors beside the current one, which commit_projection puts in its

@@ -222,7 +222,7 @@ const Migrations& of_postgresql() {
           // 4: which tables of vectors are searched in the server, search_NAME_GENERATION
           // (VectorTable), and what they show; derived.
           "CREATE TABLE search_vectors(name VARCHAR NOT NULL, generation BIGINT NOT NULL, "
-          "dim BIGINT NOT NULL, seq BIGINT, rows BIGINT NOT NULL DEFAULT 0, "
+          "dim BIGINT NOT NULL, seq BIGINT NOT NULL DEFAULT 0, rows BIGINT NOT NULL DEFAULT 0, "
           "shards BIGINT NOT NULL, has_graph BOOLEAN NOT NULL DEFAULT false, "
           "completed_at TIMESTAMPTZ, "
           "PRIMARY KEY (name, generation))",

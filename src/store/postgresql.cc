@@ -228,7 +228,9 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const std::string& addr
   TRY(
       connection->query("SELECT set_config('idle_in_transaction_session_timeout', '5min', false), "
                         "set_config('hnsw.ef_search', '200', false), "
-                        "set_config('hnsw.iterative_scan', 'strict_order', false)"));
+                        "set_config('hnsw.iterative_scan', 'strict_order', false), "
+                        "set_config('hnsw.max_scan_tuples', '200000', false), "
+                        "set_config('hnsw.scan_mem_multiplier', '20', false)"));
   return connection;
 }
 

@@ -89,7 +89,7 @@ class PgConnection : public Connection {
   const std::string& name_;
   std::string transaction_id_;
   // Name of the prepared statement, by the text it was made of. The program's own texts only: their
-  // number is bounded.
+  // number is bounded, but for a few more with each new projection.
   std::map<std::string, std::string> prepared_;
 };
 

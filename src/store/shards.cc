@@ -2,19 +2,39 @@
 
 namespace mimeme {
 
-Result<Shards> list_shards(sql::Connection& c) {
+namespace {
+
+Result<Shards> read_shards(sql::Connection& c, const std::string& servers,
+                           std::initializer_list<sql::Value> values) {
   Shards shards;
-  auto rows = TRY(
-      c.query("SELECT srvname::text, 'mimeme_' || replace((SELECT id FROM identity), '-', '_') "
-              "FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON "
-              "w.oid = srvfdw WHERE fdwname = 'postgres_fdw' AND srvname LIKE 'mimeme\\_shard\\_%' "
-              "AND has_server_privilege(s.oid, 'USAGE') AND EXISTS (SELECT 1 FROM pg_extension "
-              "WHERE extname = 'dblink') ORDER BY srvname COLLATE \"C\""));
+  auto rows =
+      TRY(c.query("SELECT srvname::text, 'mimeme_' || replace((SELECT id FROM identity), '-', '_') "
+                  "FROM pg_foreign_server s " +
+                      servers + " ORDER BY srvname COLLATE \"C\"",
+                  values));
   while (rows.next()) {
     shards.servers.push_back(rows.text(0));
     shards.schema = rows.text(1);
   }
   return shards;
+}
+
+}  // namespace
+
+Result<Shards> list_shards(sql::Connection& c) {
+  return read_shards(
+      c,
+      "JOIN pg_foreign_data_wrapper w ON w.oid = srvfdw WHERE fdwname = 'postgres_fdw' AND "
+      "srvname ~ '^mimeme_shard_[a-z0-9_]+$' AND has_server_privilege(s.oid, 'USAGE') AND "
+      "EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'dblink')",
+      {});
+}
+
+Result<Shards> shards_of(sql::Connection& c, const std::string& table) {
+  return read_shards(c,
+                     "JOIN pg_foreign_table f ON f.ftserver = s.oid JOIN pg_inherits i ON "
+                     "i.inhrelid = f.ftrelid WHERE i.inhparent = to_regclass(?)",
+                     {table});
 }
 
 namespace {
@@ -30,6 +50,11 @@ class Links {
     }
   }
   Result<> open(const std::string& shard) {
+    // One that a transaction which failed has left.
+    TRY(
+        c_.query("SELECT dblink_disconnect(name) FROM unnest(dblink_get_connections()) AS name "
+                 "WHERE name = ?",
+                 {shard}));
     TRY(c_.query("SELECT dblink_connect(?, ?)", {shard, shard}));
     open_.push_back(shard);
     return {};

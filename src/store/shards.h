@@ -1,5 +1,6 @@
 // Servers that hold parts of a table of the catalog's server (docs/scale-out.md): its foreign
-// servers by postgres_fdw whose names begin with "mimeme_shard_", in the order of their names.
+// servers by postgres_fdw whose names begin with "mimeme_shard_" and go on in small letters and
+// digits, in the order of their names.
 // mimeme makes its tables there by dblink, which takes the same foreign servers and user mappings.
 #ifndef MIMEME_STORE_SHARDS_H_
 #define MIMEME_STORE_SHARDS_H_
@@ -21,6 +22,8 @@ struct Shards {
 
 // Those that the role may use; none if dblink is not installed.
 Result<Shards> list_shards(sql::Connection& connection);
+// Those that the table's partitions lie on.
+Result<Shards> shards_of(sql::Connection& connection, const std::string& table);
 
 // Runs the statement on each at the same time, with `maintenance_work_mem` in bytes, and waits for
 // all. What is done there stays done, whatever becomes of the transaction here.

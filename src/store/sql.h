@@ -70,7 +70,7 @@ class Rows {
 enum class Mode {
   kRead,   // one consistent view; writes into temporary tables only
   kWrite,  // alone among the writers of this database, in all processes
-  kQueue,  // of a server: beside its writers; changes only rows that it has locked itself
+  kQueue,  // of a server: beside its writers; changes only what nobody else does at the time
 };
 
 class Connection {

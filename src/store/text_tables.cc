@@ -243,7 +243,7 @@ class TablesReader : public TextReader {
     // the query for each of them.
     const std::string query = query_of(expression, Places::kAll);
     const std::string loose = query_of(expression, Places::kSome);
-    const int64_t size = filter ? std::max(limit, kPage) : limit;
+    int64_t size = filter ? std::max(limit, kPage) : limit;
     std::vector<ImageId> found;
     for (ImageId before = std::numeric_limits<ImageId>::max();;) {
       const auto page = TRY(read_ids(connection_,
@@ -258,6 +258,7 @@ class TablesReader : public TextReader {
       }
       if (std::ssize(page) < size) return found;
       before = page.back();
+      size *= 8;  // the server reads all that match for each page
     }
   }
 
@@ -473,7 +474,7 @@ Result<int64_t> format_of(sql::Connection& c) {
 Result<std::string> trigrams(sql::Connection& c) {
   if (auto made = c.run("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public"); !made) {
     Error error = std::move(made).error();
-    if (error.code == ErrorCode::kUnavailable) return error;
+    if (error.code != ErrorCode::kForbidden) return error;
     return Error{ErrorCode::kForbidden,
                  error.message + ": ask an administrator for CREATE EXTENSION pg_trgm"};
   }
@@ -522,6 +523,9 @@ Result<std::unique_ptr<TextStore>> open_text_tables(Catalog::Impl& catalog) {
                  "a catalog in a file keeps no full-text index: index/text.db is it"};
   const std::string& name = catalog.database->name();
   const int64_t format = TRY(catalog.run(sql::Mode::kRead, format_of));
+  if (format > kFormat)  // which the processes that made it go on with
+    return Error{ErrorCode::kConflict,
+                 name + ": its full-text index was made by a newer mimeme: update mimeme"};
   if (format != kFormat && catalog.access == Catalog::Access::kReadOnly) {
     if (format == 0) return Error{ErrorCode::kNotFound, name + ": there is no full-text index yet"};
     return Error{ErrorCode::kCorrupt, name + ": no full-text index of this version"};
@@ -545,8 +549,9 @@ Result<std::unique_ptr<TextStore>> Catalog::text_store() { return open_text_tabl
 
 Result<> Catalog::clear_text_store() {
   return impl_->run(sql::Mode::kQueue, [](sql::Connection& c) -> Result<> {
-    TRY(c.run("TRUNCATE search_docs, search_words, search_forms"));
+    TRY(c.run("SET LOCAL lock_timeout = '10s'"));  // not longer than for a moment's readers
     TRY(c.run("UPDATE search_text_state SET seq = 0, docs = 0"));
+    TRY(c.run("TRUNCATE search_docs, search_words, search_forms"));
     return {};
   });
 }

@@ -5,7 +5,8 @@
 // shards (store/shards.h) when it is made, each holds a part, by a hash of the ids.
 //
 // One process at a time writes (Catalog::take_turn), the others search meanwhile, and see what is
-// committed. Errors: as the catalog's; kConflict: another generation has taken its place.
+// committed. Errors: as the catalog's; kConflict: the table has gone, for another was made in its
+// place.
 #ifndef MIMEME_STORE_VECTOR_TABLE_H_
 #define MIMEME_STORE_VECTOR_TABLE_H_
 
@@ -15,12 +16,17 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/vector_index.h"
 #include "store/catalog.h"
 
 namespace mimeme {
+
+namespace sql {
+class Connection;
+}
 
 class VectorTable : public VectorIndex {
  public:
@@ -33,14 +39,20 @@ class VectorTable : public VectorIndex {
   // Takes all generations away.
   static Result<> drop(Catalog& catalog, const std::string& name);
 
-  // The last change of the catalog that it shows at least; none: it was never complete.
-  Result<std::optional<int64_t>> seq() const;
-  // From now on. Tables of other generations go once this one has been complete for a minute: by
-  // then every server has taken it over.
-  Result<> set_seq(int64_t seq);
+  // What others have made of it since: size(), has_graph(), and this. None: it has gone, or lies
+  // elsewhere now: open it anew.
+  struct State {
+    int64_t seq = 0;           // the last change of the catalog that it shows at least
+    bool is_complete = false;  // it has shown all of them once; else it is being filled
+  };
+  Result<std::optional<State>> reload();
+  // Tables of earlier generations go once this one has been complete for a minute: by then every
+  // server has taken it over.
+  Result<> set_state(const State& state);
+
   // Builds the graph, if nobody has, while others search and write: pgvector keeps it up from then
-  // on. REQUIRES: one at a time. Takes long; kUnavailable: a stop was requested. kUnsupported for
-  // more dimensions than pgvector's graphs take.
+  // on. Waits for others that build one. Takes long. kUnavailable: a stop was requested. REQUIRES:
+  // dim() is at most kMostGraphDims.
   static constexpr int kMostGraphDims = 4000;  // of halfvec
   Result<> build_graph(const std::stop_token& stop = {});
 
@@ -53,31 +65,36 @@ class VectorTable : public VectorIndex {
   Result<> remove(std::span<const ImageId> ids) override;
   Result<std::vector<Hit>> search(std::span<const float> query,
                                   const SearchOptions& options) const override;
-  Result<std::vector<float>> row(ImageId id) const override;
+  Result<std::vector<std::vector<float>>> rows(std::span<const ImageId> ids) const override;
   Result<std::vector<ImageId>> known(std::span<const ImageId> ids) const override;
   Result<std::vector<float>> sample(int64_t count) const override;
   Result<> verify() const override { return {}; }  // the server's checksums are for that
 
  private:
-  VectorTable(Catalog& catalog, std::string name, int64_t generation)
-      : catalog_(catalog),
-        name_(std::move(name)),
-        generation_(generation),
-        table_("search_" + name_ + '_' + std::to_string(generation)) {}
-  Result<bool> load();  // whether it is there
-  Error gone(Error error) const;
+  struct Row {
+    int dim = 0;
+    int64_t rows = 0, shards = 0;
+    bool has_graph = false;
+    State state;
+  };
+  VectorTable(Catalog& catalog, std::string name, int64_t generation, const Row& row);
+
+  static Result<std::optional<Row>> read(Catalog& catalog, const std::string& name,
+                                         int64_t generation);
+  Error explained(Error error) const;
   std::string few_sql() const;
   std::string nearest_sql(int64_t rows) const;
   Result<> change(std::span<const ImageId> ids, std::span<const float> rows);
+  Result<> create_graph(sql::Connection& connection, const std::stop_token& stop);
 
   Catalog& catalog_;
   const std::string name_;
   const int64_t generation_;
   const std::string table_;
-  int dim_ = 0;         // constant once it is made, as is the next
-  int64_t shards_ = 0;  // that hold it; 0: it lies where the catalog does
-  std::atomic<int64_t> rows_ = 0;
-  std::atomic<bool> has_graph_ = false;
+  const int dim_;
+  const int64_t shards_;  // that hold it; 0: it lies where the catalog does
+  std::atomic<int64_t> rows_;
+  std::atomic<bool> has_graph_;
 };
 
 }  // namespace mimeme

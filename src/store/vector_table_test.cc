@@ -152,6 +152,16 @@ TEST_F(VectorTableTest, AGraphFindsWhatComparingAllFinds) {
   must(table_->build_graph());  // is there already
 }
 
+TEST_F(VectorTableTest, OfTwoWhoBuildAGraphOneDoes) {
+  fill(5000);
+  const auto other = must(VectorTable::open(*catalog_, "pictures", 1));
+  std::jthread beside([&] { must(other->build_graph()); });
+  must(table_->build_graph());
+  beside.join();
+  EXPECT_TRUE(table_->has_graph() && other->has_graph());
+  EXPECT_GT(recall(), 0.97);
+}
+
 TEST_F(VectorTableTest, AGraphIsGivenUpWhenAskedTo) {
   fill(12'000);
   std::stop_source stop;
@@ -175,24 +185,28 @@ TEST_F(VectorTableTest, ASampleIsSpreadEvenly) {
 
 TEST_F(VectorTableTest, AnotherGenerationTakesItsPlaceAMinuteLater) {
   fill(3);
-  EXPECT_EQ(must(table_->seq()), std::nullopt);
-  must(table_->set_seq(5));
-  EXPECT_EQ(must(table_->seq()), 5);
+  const auto state = [&] { return must(table_->reload()); };
+  EXPECT_FALSE(state()->is_complete);
+  must(table_->set_state({.seq = 4}));
+  EXPECT_FALSE(state()->is_complete);
+  must(table_->set_state({.seq = 5, .is_complete = true}));
+  EXPECT_EQ(state()->seq, 5);
+  EXPECT_TRUE(state()->is_complete);
   EXPECT_EQ(VectorTable::open(*catalog_, "pictures", 2).error().code, ErrorCode::kNotFound);
   const auto next = must(VectorTable::make(*catalog_, "pictures", 2, 3));
-  must(next->set_seq(6));
-  must(next->set_seq(7));
+  must(next->set_state({6, true}));
+  must(next->set_state({7, true}));
   EXPECT_EQ(search(row(0), {.limit = 1}), Ids{10});  // still there, for who has not noticed
 
   const auto database = must(sql::Database::open(path(), sql::Database::Access::kReadWrite));
   must(must(database->lease())
            ->run("UPDATE search_vectors SET completed_at = now() - INTERVAL '2 minutes'"));
-  must(next->set_seq(8));
+  must(next->set_state({8, true}));
   EXPECT_EQ(table_->search(row(0), {.limit = 1}).error().code, ErrorCode::kConflict);
   EXPECT_EQ(table_->row(10).error().code, ErrorCode::kConflict);
   EXPECT_EQ(table_->add(Ids{10}, row(0)).error().code, ErrorCode::kConflict);
-  EXPECT_EQ(must(table_->seq()), std::nullopt);
-  EXPECT_EQ(table_->set_seq(9).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(state(), std::nullopt);
+  EXPECT_EQ(table_->set_state({9, true}).error().code, ErrorCode::kConflict);
   must(VectorTable::drop(*catalog_, "pictures"));
   EXPECT_EQ(VectorTable::open(*catalog_, "pictures", 2).error().code, ErrorCode::kNotFound);
 }
