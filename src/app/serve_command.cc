@@ -146,8 +146,8 @@ Result<ExitCode> serve(const Context& context, const ServeArguments& arguments) 
   const std::stop_token stop = context.stop_on_interrupt();
   ProgressBar bar(context);
   // An empty library is a beginning: pictures can be sent to it.
-  const auto library =
-      TRY(open_library(context, Library::Access::kCreate, bar, {.when = Merge::kBehind}));
+  const auto library = TRY(
+      open_library(context, Library::Access::kCreate, bar, {.when = Merge::kBehind, .stop = stop}));
   Config::Serve settings = TRY(read_config(library->directory())).serve;
   if (!arguments.address.empty()) settings.address = arguments.address;
   if (parse_address(settings.address).empty())

@@ -151,7 +151,7 @@ Result<> FollowedTable::bring_up_to_date(const Source& source) {
   }
   const auto reached = TRY(catch_up(*table_, state->seq, source,
                                     [&](int64_t seq) -> Result<> {
-                                      if (options_.stop.stop_requested())
+                                      if (!state->is_complete && options_.stop.stop_requested())
                                         return Error{ErrorCode::kCancelled, "stopped"};
                                       return table_->set_state({seq, state->is_complete});
                                     }),

@@ -29,7 +29,8 @@ enum class Merge {
 
 struct MergeOptions {
   Merge when = Merge::kAtOnce;
-  // Gives a merge up: what is new stays in memory, and the next one begins again.
+  // Gives a merge up: what is new stays in memory, and the next one begins again. Of a table also
+  // its first filling, which the next follow() goes on with.
   std::stop_token stop;
 };
 

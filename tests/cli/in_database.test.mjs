@@ -107,7 +107,8 @@ test('on shards each holds a part, and all are asked', { skip }, async () => {
   sql('CREATE EXTENSION postgres_fdw; CREATE EXTENSION dblink');
   for (const [n, shard] of folders.slice(1).entries())
     sql(`CREATE SERVER mimeme_shard_${n + 1} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '${shard}', dbname 'postgres',
-           extensions 'vector', async_capable 'true', batch_size '1000', options '-c hnsw.ef_search=200 -c hnsw.iterative_scan=strict_order');
+           extensions 'vector', async_capable 'true', batch_size '1000', 
+           options '-c hnsw.ef_search=200 -c hnsw.iterative_scan=strict_order -c hnsw.max_scan_tuples=200000 -c hnsw.scan_mem_multiplier=20');
          CREATE USER MAPPING FOR CURRENT_USER SERVER mimeme_shard_${n + 1} OPTIONS (user 'mimeme')`);
   sql('DELETE FROM search_vectors');
   assert_same(found(database), before);
