@@ -357,6 +357,7 @@ Result<> VectorTable::create_graph(sql::Connection& c, const std::stop_token& st
   TRY(
       c.query("SELECT set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting("
               "'maintenance_work_mem')), ?) / 1024 || 'kB', false), "
+              "set_config('statement_timeout', '0', false), "
               "set_config('client_connection_check_interval', '10s', false)",
               {memory}));
   const int64_t process = TRY(c.integer("SELECT pg_backend_pid()::bigint"));
@@ -392,6 +393,7 @@ Result<> VectorTable::create_graph(sql::Connection& c, const std::stop_token& st
                           });
   }
   static_cast<void>(c.run("RESET maintenance_work_mem"));
+  static_cast<void>(c.run("RESET statement_timeout"));
   TRY(std::move(built));
   TRY(c.run("UPDATE search_vectors SET has_graph = true WHERE name = ? AND generation = ?",
             {name_, generation_}));

@@ -44,6 +44,9 @@ test('nothing is lost, nothing is there twice, and search is answered, whoever g
   json(library('adds'), 0, '--catalog', catalog, 'add', '--no-words', file(0));
   postgres('replica', standby, primary);
   replica = postgres('start', standby);
+  // One searches its own indexes, the other one in the database.
+  fs.mkdirSync(library('two'));
+  fs.writeFileSync(path.join(library('two'), 'mimeme.toml'), 'search_in = "database"\n');
   const servers = await begin('one', 'two'), workers = ['a', 'b', 'c'].map(name => worker(name, '--no-words'));
   const asked = { similar: 0, search: 0 }, unanswered = [];
   let asking = true, slowest = 0;
@@ -92,8 +95,10 @@ test('nothing is lost, nothing is there twice, and search is answered, whoever g
   assert.equal(sql(`SELECT count(*), count(DISTINCT sha256), (SELECT count(*) FROM files WHERE image_id IS NOT NULL),
     (SELECT count(DISTINCT image_id) FROM files), (SELECT count(*) FROM embeddings), (SELECT count(*) FROM vectors),
     (SELECT count(*) FROM queue) FROM images`), `${[COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, 0].join('|')}`);
-  const checked = json(library('one'), 0, '--catalog', catalog, 'check', '--originals');
-  assert.deepEqual([checked.problems, checked.images, checked.vectors], [[], COUNT, COUNT]);
+  for (const name of ['one', 'two']) {
+    const checked = json(library(name), 0, '--catalog', catalog, 'check', '--originals');
+    assert.deepEqual([checked.problems, checked.repaired, checked.images, checked.vectors], [[], [], COUNT, COUNT], name);
+  }
   assert.match(mimeme(library('one'), '--catalog', catalog, 'status', '--failed').stdout, /failed: .*broken\.png/);
 });
 
