@@ -130,13 +130,15 @@ Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source)
       build_graph_if_due();
       return std::shared_ptr<VectorIndex>(table_);
     }
-  if (!table_ || !TRY(table_->reload())) {
+  std::optional<VectorTable::State> state;
+  if (table_) state = TRY(table_->reload());
+  if (!state) {
     auto opened = VectorTable::open(catalog_, name_, source.generation);
     if (!opened && opened.error().code == ErrorCode::kNotFound)
       return std::shared_ptr<VectorIndex>();
     table_ = TRY(std::move(opened));
+    state = TRY(table_->reload());
   }
-  const auto state = TRY(table_->reload());
   return state && state->is_complete ? std::shared_ptr<VectorIndex>(table_)
                                      : std::shared_ptr<VectorIndex>();
 }
