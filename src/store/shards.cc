@@ -77,8 +77,11 @@ Result<> run_on_shards(sql::Connection& c, const Shards& shards, const std::stri
         shard);
     TRY(c.query("SELECT dblink_send_query(?, ?)", {shard, statement}), shard);
   }
+  // A row for each statement that is done, and none when all are.
+  const std::string done = "SELECT 1::bigint FROM dblink_get_result(?) AS done(status TEXT)";
   for (const std::string& shard : shards.servers)
-    TRY(c.query("SELECT 1::bigint FROM dblink_get_result(?) AS done(status TEXT)", {shard}), shard);
+    while (TRY(c.query(done, {shard}), shard).next()) {
+    }
   return {};
 }
 

@@ -25,8 +25,8 @@ Result<Shards> list_shards(sql::Connection& connection);
 // Those that the table's partitions lie on.
 Result<Shards> shards_of(sql::Connection& connection, const std::string& table);
 
-// Runs the statement on each at the same time, with `maintenance_work_mem` in bytes, and waits for
-// all. What is done there stays done, whatever becomes of the transaction here.
+// Runs the statement, or several, on each at the same time, with `maintenance_work_mem` in bytes,
+// and waits for all. What is done there stays done, whatever becomes of the transaction here.
 Result<> run_on_shards(sql::Connection& connection, const Shards& shards,
                        const std::string& statement, int64_t maintenance_work_mem = 1 << 26);
 

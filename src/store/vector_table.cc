@@ -18,8 +18,8 @@
 namespace mimeme {
 namespace {
 
-// Of the graph: links of a row, and rows that are looked at for them. Twice pgvector's own 64 finds
-// more for the same search, for half as much time again (bench/README.md).
+// Of the graph: links of a row, and rows that are looked at for them. With twice pgvector's own 64
+// shorter walks find more; it takes twice as long to build (docs/scale-out.md).
 constexpr const char* kGraph = "m = 16, ef_construction = 128";
 // Bytes of memory for each row while it is built, beside its vector; without as much the server
 // builds on disk, which takes many times as long. And how much is asked for at most.
@@ -31,13 +31,17 @@ constexpr size_t kFew = 20'000;
 // Rows that are asked for until enough have passed the filter.
 constexpr int64_t kMostRows = 1 << 17;
 
+std::string table_of(const std::string& name, int64_t generation) {
+  return "search_" + name + '_' + std::to_string(generation);
+}
+
 }  // namespace
 
 VectorTable::VectorTable(Catalog& catalog, std::string name, int64_t generation, const Row& row)
     : catalog_(catalog),
       name_(std::move(name)),
       generation_(generation),
-      table_("search_" + name_ + '_' + std::to_string(generation)),
+      table_(table_of(name_, generation)),
       dim_(row.dim),
       shards_(row.shards),
       rows_(row.rows),
@@ -87,10 +91,6 @@ Result<std::optional<VectorTable::State>> VectorTable::reload() {
 }
 
 namespace {
-
-std::string table_of(const std::string& name, int64_t generation) {
-  return "search_" + name + '_' + std::to_string(generation);
-}
 
 // Of those of the name for which the condition holds. A backup that reads them is not waited for.
 Result<> drop_tables(Catalog::Impl& catalog, const std::string& name, const std::string& which,
