@@ -124,12 +124,15 @@ Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source)
     is_building_ = false;
     table_ = nullptr;
   }
-  if (access_ == Access::kWrite)
-    if (const auto turn = TRY(wait_for_turn(catalog_, task_))) {
+  if (access_ == Access::kWrite) {
+    // Filling one takes long: that is not waited for.
+    const auto turn = TRY(table_ ? wait_for_turn(catalog_, task_) : catalog_.take_turn(task_));
+    if (turn) {
       TRY(bring_up_to_date(source));
       build_graph_if_due();
       return std::shared_ptr<VectorIndex>(table_);
     }
+  }
   std::optional<VectorTable::State> state;
   if (table_) state = TRY(table_->reload());
   if (!state) {
@@ -139,8 +142,8 @@ Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source)
     table_ = TRY(std::move(opened));
     state = TRY(table_->reload());
   }
-  return state && state->is_complete ? std::shared_ptr<VectorIndex>(table_)
-                                     : std::shared_ptr<VectorIndex>();
+  if (!state || !state->is_complete) table_ = nullptr;
+  return std::shared_ptr<VectorIndex>(table_);
 }
 
 Result<> FollowedTable::bring_up_to_date(const Source& source) {
