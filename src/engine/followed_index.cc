@@ -140,9 +140,9 @@ Result<std::shared_ptr<VectorIndex>> FollowedTable::follow(const Source& source)
     if (!opened && opened.error().code == ErrorCode::kNotFound)
       return std::shared_ptr<VectorIndex>();
     table_ = TRY(std::move(opened));
-    state = TRY(table_->reload());
+    state = table_->when_opened();
   }
-  if (!state || !state->is_complete) table_ = nullptr;
+  if (!state->is_complete) table_ = nullptr;
   return std::shared_ptr<VectorIndex>(table_);
 }
 
@@ -151,8 +151,7 @@ Result<> FollowedTable::bring_up_to_date(const Source& source) {
   if (table_) state = TRY(table_->reload());
   if (!state) {  // another process may have discarded it, too
     table_ = TRY(VectorTable::make(catalog_, name_, source.generation, source.dim));
-    state = TRY(table_->reload());
-    if (!state) return Error{ErrorCode::kConflict, "the index of " + name_ + " was made anew"};
+    state = table_->when_opened();
   }
   const auto reached = TRY(catch_up(*table_, state->seq, source,
                                     [&](int64_t seq) -> Result<> {

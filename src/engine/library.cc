@@ -200,8 +200,8 @@ bool Library::are_tables_stale(const std::optional<ProjectionRecord>& projection
   const auto is_stale = [&](const char* name, int64_t generation, int64_t newest) {
     const auto table = VectorTable::open(*catalog_, name, generation);
     if (!table) return true;
-    const auto state = (*table)->reload();
-    return !state || !*state || !(*state)->is_complete || (*state)->seq != newest;
+    const VectorTable::State& state = (*table)->when_opened();
+    return !state.is_complete || state.seq != newest;
   };
   if (!version) return false;
   if (projection && (is_stale("pictures", projection->id, version->change) ||

@@ -133,9 +133,7 @@ class TurnOnServer : public Catalog::Turn {
 
 Result<std::unique_ptr<Catalog::Turn>> Catalog::take_turn(Task task) {
   if (impl_->database->dialect() == sql::Dialect::kDuckDb) return std::make_unique<Turn>();
-  // "mime" and the task, and the schema's.
-  const std::string key = std::to_string(1835625830 + static_cast<int>(task)) +
-                          ", quote_ident(current_schema())::regnamespace::oid::int";
+  const std::string key = sql::lock_of_schema(static_cast<int>(task));
   for (Patience patience;;) {
     auto lease = TRY(impl_->database->lease());
     const auto taken = lease->integer("SELECT pg_try_advisory_lock(" + key + ")::int::bigint");

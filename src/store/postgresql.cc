@@ -292,17 +292,16 @@ Result<int64_t> PgConnection::run(const std::string& sql, std::initializer_list<
 
 Result<> PgConnection::begin(Mode mode) {
   // Writers take turns, in all processes: so change numbers become visible in their order, and no
-  // two transactions conflict. The lock goes with the transaction. Its number: "mime", and the
-  // schema's, for there may be several catalogs in a database. Under REPEATABLE READ a writer
+  // two transactions conflict. The lock goes with the transaction. Under REPEATABLE READ a writer
   // would go on seeing what was there before it had waited.
-  const char* const sql = mode == Mode::kRead ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-                          : mode == Mode::kQueue
-                              ? "BEGIN ISOLATION LEVEL READ COMMITTED"
-                              : "BEGIN ISOLATION LEVEL READ COMMITTED; "
-                                "SELECT pg_advisory_xact_lock(1835625829, "
-                                "quote_ident(current_schema())::regnamespace::oid::int); "
-                                "SELECT pg_current_xact_id()";
-  auto begun = accept(PQexec(handle_, sql));
+  const std::string sql = mode == Mode::kRead    ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                          : mode == Mode::kQueue ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+                                                 : "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                                                   "SELECT pg_advisory_xact_lock(" +
+                                                       lock_of_schema(kWriterLock) +
+                                                       "); "
+                                                       "SELECT pg_current_xact_id()";
+  auto begun = accept(PQexec(handle_, sql.c_str()));
   if (!begun) {
     static_cast<void>(run("ROLLBACK"));  // BEGIN itself may have been done
     return std::move(begun).error();
@@ -313,6 +312,11 @@ Result<> PgConnection::begin(Mode mode) {
 }
 
 // ---- Database
+
+std::string lock_of_schema(int n) {
+  constexpr int kMime = 0x6D696D66;  // "mime", and one
+  return std::to_string(kMime + n) + ", quote_ident(current_schema())::regnamespace::oid::int";
+}
 
 static Error not_an_address() {
   return {

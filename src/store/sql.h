@@ -67,6 +67,11 @@ class Rows {
   std::unique_ptr<Cursor> cursor_;
 };
 
+// Of a server: what its functions for advisory locks take for lock `n` of this schema; there may be
+// several catalogs in a database. From 0 on tasks (Catalog::take_turn); others are below it.
+inline constexpr int kWriterLock = -1, kTextTablesLock = -2, kGraphLock = -3;
+std::string lock_of_schema(int n);
+
 enum class Mode {
   kRead,   // one consistent view; writes into temporary tables only
   kWrite,  // alone among the writers of this database, in all processes

@@ -532,10 +532,9 @@ Result<std::unique_ptr<TextStore>> open_text_tables(Catalog::Impl& catalog) {
   }
   if (format != kFormat)
     TRY(catalog.run(sql::Mode::kQueue, [](sql::Connection& c) -> Result<> {
-      // "mime" less one, and the schema's: so another process does not make them too.
-      TRY(
-          c.query("SELECT pg_advisory_xact_lock(1835625828, "
-                  "quote_ident(current_schema())::regnamespace::oid::int)"));
+      // So another process does not make them too.
+      TRY(c.query("SELECT pg_advisory_xact_lock(" + sql::lock_of_schema(sql::kTextTablesLock) +
+                  ')'));
       const int64_t found = TRY(format_of(c));
       if (found == kFormat) return {};
       if (found != 0)

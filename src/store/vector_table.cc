@@ -44,6 +44,7 @@ VectorTable::VectorTable(Catalog& catalog, std::string name, int64_t generation,
       table_(table_of(name_, generation)),
       dim_(row.dim),
       shards_(row.shards),
+      opened_(row.state),
       rows_(row.rows),
       has_graph_(row.has_graph) {}
 
@@ -163,6 +164,7 @@ Result<> VectorTable::set_state(const State& state) {
             {state.seq, int64_t{state.is_complete}, name_, generation_});
       }));
   if (changed == 0) return explained({ErrorCode::kNotFound, ""});
+  if (!state.is_complete) return {};
   const auto dropped =
       drop_tables(*catalog_.impl_, name_,
                   "generation < ? AND EXISTS (SELECT 1 FROM search_vectors v WHERE v.name = ? AND "
@@ -334,7 +336,7 @@ Result<> VectorTable::build_graph(const std::stop_token& stop) {
   // The lock is of the session that builds, and ends with it: should this process be killed, the
   // server goes on for a while. One graph at a time, for each takes the memory there is. Waiting in
   // the server for the lock would be waited for by whoever builds.
-  const std::string lock = "(1835625827, quote_ident(current_schema())::regnamespace::oid::int)";
+  const std::string lock = '(' + sql::lock_of_schema(sql::kGraphLock) + ')';
   while (TRY(lease->integer("SELECT pg_try_advisory_lock" + lock + "::int::bigint")) == 0) {
     for (int i = 0; i < 50 && !stop.stop_requested(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -46,6 +46,7 @@ class VectorTable : public VectorIndex {
     bool is_complete = false;  // it has shown all of them once; else it is being filled
   };
   Result<std::optional<State>> reload();
+  const State& when_opened() const { return opened_; }
   // Tables of earlier generations go once this one has been complete for a minute: by then every
   // server has taken it over.
   Result<> set_state(const State& state);
@@ -93,6 +94,7 @@ class VectorTable : public VectorIndex {
   const std::string table_;
   const int dim_;
   const int64_t shards_;  // that hold it; 0: it lies where the catalog does
+  const State opened_;
   std::atomic<int64_t> rows_;
   std::atomic<bool> has_graph_;
 };

@@ -1,29 +1,17 @@
 // A library that is searched inside its catalog's server, on one server and on shards; each is a server of its own.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import test, { after } from 'node:test';
+import test from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { copy_into, files_below, json, mimeme, pick_stamps, postgres, psql, scratch, try_postgres, until } from './mimeme.mjs';
+import { copy_into, files_below, json, mimeme, pick_stamps, postgres, query, scratch, server_folders, try_postgres, until } from './mimeme.mjs';
 
 const root = scratch(), stamps = pick_stamps(24);
-const folders = ['m', 'a', 'b'].map(name => fs.mkdtempSync(path.join(os.tmpdir(), `mimeme-${name}.`)));
+const folders = server_folders('m', 'a', 'b');
 const begun = folders.map(folder => try_postgres('start', folder));
 const skip = begun[0].status === 77 && begun[0].stderr, catalog = begun[0].stdout.trim();
-after(() => {
-  for (const folder of folders) {
-    if (!skip) try_postgres('stop', folder);
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});
-const sql = (text, of = catalog) => {
-  const done = spawnSync(psql, ['-qAtXc', text, of], { encoding: 'utf8' });
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.trim();
-};
+const sql = (text, of = catalog) => query(text, of);
 const made = name => {
   const folder = path.join(root, name);
   fs.mkdirSync(folder);

@@ -28,6 +28,26 @@ export function postgres(...args) {
   return done.stdout.trim();
 }
 
+
+// Folders for servers that tools/postgres starts; they are stopped, the last first, and taken away when the test file is done.
+export function server_folders(...names) {
+  const folders = names.map(name => fs.mkdtempSync(path.join(os.tmpdir(), `mimeme-${name}.`)));  // a socket's path is short
+  after(() => {
+    for (const folder of [...folders].reverse()) {
+      try_postgres('stop', folder);
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+  return folders;
+}
+
+// What a statement gives, as psql prints it.
+export function query(text, address) {
+  const done = spawnSync(psql, ['-qAtXc', text, address], { encoding: 'utf8' });
+  assert.equal(done.status, 0, done.stderr);
+  return done.stdout.trim();
+}
+
 // With MIMEME_TEST_POSTGRESQL (tools/postgres) the catalogs of these tests are there, in a schema for each library.
 const schemas = new Map();
 function catalog_of(library) {

@@ -1,30 +1,18 @@
 // Two servers, three workers, a primary and its standby, of which one after the other goes away and comes back.
 // MIMEME_SCALE: how many pictures, CI has time for a few hundred; MIMEME_SCALE_PICTURES: a folder that keeps them for another time.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import test, { after } from 'node:test';
+import test from 'node:test';
 import sharp from 'sharp';
 import { serve } from '../http/server.mjs';
-import { json, mimeme, pick_stamps, postgres, psql, scratch, start, try_postgres, until } from './mimeme.mjs';
+import { json, mimeme, pick_stamps, postgres, query, scratch, server_folders, start, try_postgres, until } from './mimeme.mjs';
 
 const COUNT = Number(process.env.MIMEME_SCALE ?? 300);
 const root = scratch(), stamps = pick_stamps(40);
-const [primary, standby] = ['p', 's'].map(name => fs.mkdtempSync(path.join(os.tmpdir(), `mimeme-${name}.`)));
+const [primary, standby] = server_folders('p', 's');
 const begun = try_postgres('start', primary), skip = begun.status === 77 && begun.stderr, catalog = begun.stdout.trim();
-after(() => {
-  for (const folder of [standby, primary]) {
-    if (!skip) try_postgres('stop', folder);
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});
-const sql = (text, of = catalog) => {
-  const done = spawnSync(psql, ['-qAtXc', text, of], { encoding: 'utf8' });
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.trim();
-};
+const sql = (text, of = catalog) => query(text, of);
 const library = name => path.join(root, name);
 const worker = (name, ...args) => start(library(name), '--catalog', catalog, 'worker', '--threads', '1', '--lease', '5', ...args);
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
